@@ -1,0 +1,130 @@
+"""Apply a strategy to a sample: bind names, lay out the tables, run the engine."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from il2cyto.gating.bind import Binder, not_estimable
+from il2cyto.gating.plan import CompiledGate
+from il2cyto.gating.result import GatingResult
+from il2cyto.gating.strategy import GatingStrategy
+from il2cyto.kernels import engine
+from il2cyto.panel import Panel
+from il2cyto.sample import Sample
+
+
+def apply_strategy(strategy: GatingStrategy, sample: Sample, panel: Panel | None = None) -> GatingResult:
+    """Gate every event; see `GatingStrategy.apply`."""
+    binder = Binder(strategy, sample, panel)
+    reasons, missing, keys = not_estimable(strategy, binder)
+    running = [i for i in strategy.order if not reasons[i]]
+    axes, number = binder.tables()
+    row = {population: k for k, population in enumerate(running)}
+
+    transforms = sorted({d.transform for i in running for d in strategy.compiled[i].dimensions if d.transform})
+    transform_index = {name: k + 1 for k, name in enumerate(transforms)}
+    packed_parameters = [np.array([-np.inf, np.inf]), *(strategy.transforms[name].packed for name in transforms)]
+    transform_first = np.cumsum([0, *(p.size for p in packed_parameters[:-1])]).astype(np.int64)
+    transform_kind = np.array([0, *(strategy.transforms[name].code for name in transforms)], dtype=np.int64)
+
+    tables = _Tables()
+    referred = {k for i in running for k, _ in strategy.compiled[i].operands}
+    for i in running:
+        gate = strategy.compiled[i]
+        parent = strategy.parents[i]
+        tables.add(
+            gate,
+            parent=row[parent] if parent >= 0 else -1,
+            complement=strategy.populations[i].complement,
+            keep=i in referred,
+            axes=[number[key] for key in keys[i]],  # type: ignore[index]  # the keys are those that `tables` numbered
+            transforms=[transform_index[d.transform] if d.transform else 0 for d in gate.dimensions],
+            operands=[(row[k], flip) for k, flip in gate.operands],
+        )
+
+    n_bytes = (sample.n_events + 7) // 8
+    packed = np.zeros((len(running), n_bytes), dtype=np.uint8)
+    counts = np.zeros(len(running), dtype=np.int64)
+    undefined = np.zeros(len(running), dtype=np.int64)
+    layout = sample.layout
+    if running and sample.n_events:
+        engine.run(
+            sample.data, layout.stride, sample.n_events, layout.position, layout.width, layout.kind, layout.mask,
+            layout.byte_order, layout.scale, layout.argument, layout.offset,
+            axes.needed, axes.kind, axes.source, axes.constants, axes.weights, axes.slots,
+            *tables.arrays(), transform_kind, transform_first, np.concatenate(packed_parameters), *tables.shapes(),
+            packed, counts, undefined,
+        )  # fmt: skip
+
+    n = len(strategy.populations)
+    everything = np.zeros((n, n_bytes), dtype=np.uint8)
+    inside, lost = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64)
+    everything[running], inside[running], lost[running] = packed, counts, undefined
+    return GatingResult(strategy, sample, everything, inside, lost, tuple(reasons), tuple(missing), binder.panel)
+
+
+class _Tables:
+    """The growing tables of gates, dimensions and shapes."""
+
+    def __init__(self) -> None:
+        self._gates: list[list[int]] = []
+        self._dims: list[list[int]] = []
+        self._limits: list[list[float]] = []
+        self._operands: list[list[int]] = []
+        self._vertices: list[np.ndarray] = []
+        self._ellipsoids: list[np.ndarray] = []
+        self._borders: list[np.ndarray] = []
+        self._cells: list[np.ndarray] = []
+
+    def add(
+        self,
+        gate: CompiledGate,
+        *,
+        parent: int,
+        complement: bool,
+        keep: bool,
+        axes: list[int],
+        transforms: list[int],
+        operands: list[tuple[int, bool]],
+    ) -> None:
+        row = [0] * engine.GATE_COLUMNS
+        row[engine.TYPE], row[engine.PARENT], row[engine.COMPLEMENT] = gate.shape, parent, int(complement)
+        row[engine.OPERATION], row[engine.KEEP], row[engine.LATTICE_INDEX] = gate.operation, int(keep), -1
+        if gate.shape == engine.BOOLEAN:
+            row[engine.FIRST], row[engine.COUNT] = len(self._operands), len(operands)
+            self._operands += [[population, int(flip)] for population, flip in operands]
+        else:
+            row[engine.FIRST], row[engine.COUNT] = len(self._dims), len(axes)
+            self._dims += [list(pair) for pair in zip(axes, transforms, strict=True)]
+            self._limits += np.stack([gate.low, gate.high, gate.domain], axis=1).tolist()
+        if gate.shape == engine.POLYGON:
+            row[engine.SHAPE_FIRST] = sum(len(part) for part in self._vertices)
+            row[engine.SHAPE_COUNT] = len(gate.vertices)
+            self._vertices.append(gate.vertices)
+        if gate.shape == engine.ELLIPSOID:
+            row[engine.SHAPE_FIRST] = sum(part.size for part in self._ellipsoids)
+            self._ellipsoids.append(gate.ellipsoid)
+        if gate.cells is not None and gate.borders is not None:
+            row[engine.LATTICE_INDEX] = len(self._cells)
+            self._borders.append(gate.borders)
+            self._cells.append(gate.cells)
+        self._gates.append(row)
+
+    def arrays(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Gates, dimensions and limits."""
+        return (
+            np.array(self._gates, dtype=np.int64).reshape(-1, engine.GATE_COLUMNS),
+            np.array(self._dims, dtype=np.int64).reshape(-1, 2),
+            np.array(self._limits, dtype=np.float64).reshape(-1, 3),
+        )
+
+    def shapes(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Borders, cells, vertices, ellipsoids and operands."""
+        side = engine.LATTICE
+        return (
+            np.concatenate([np.empty(0), *self._borders]),
+            np.stack(self._cells) if self._cells else np.empty((0, side, side), dtype=np.uint8),
+            np.concatenate([np.empty((0, 2)), *self._vertices]),
+            np.concatenate([np.empty(0), *self._ellipsoids]),
+            np.array(self._operands, dtype=np.int64).reshape(-1, 2),
+        )

@@ -1,0 +1,303 @@
+"""Strategies as folders that an immunologist reads: ``strategy.yaml``, ``panel.csv`` and matrices beside it."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Literal, cast
+
+from il2cyto.compensation import SpilloverMatrix
+from il2cyto.errors import Il2CytoError, StrategyError, did_you_mean
+from il2cyto.gates import (
+    UNCOMPENSATED,
+    BooleanGate,
+    Dimension,
+    EllipsoidGate,
+    Gate,
+    Limits,
+    Operand,
+    PolygonGate,
+    QuadrantGate,
+    Ratio,
+    RectangleGate,
+)
+from il2cyto.gating.strategy import GatingStrategy, Population
+from il2cyto.panel import Panel
+from il2cyto.study.findings import Findings
+from il2cyto.study.positions import Mapping, Node, Scalar, Sequence, read_tree
+from il2cyto.transforms import Transform, transform_from_dict
+
+_TOP = ("strategy", "version", "description", "compensation", "matrices", "transforms", "axes", "populations")
+_POPULATION = ("name", "parent", "definition", "role", "complement", "gate", "view")
+_ROLES = ("", "time_qc", "beads")
+_GATE_KEYS = {
+    "rectangle": ("dims",),
+    "polygon": ("dims", "vertices"),
+    "ellipsoid": ("dims", "mean", "covariance", "distance_square"),
+    "quadrant": ("dims", "region"),
+    "boolean": ("op", "of"),
+}
+_DIM = ("marker", "channel", "ratio", "compensation", "transform", "units", "min", "max", "divider", "dividers")
+
+
+def read_strategy(folder: str | Path, panel: Panel | None = None) -> GatingStrategy:
+    """Read a strategy folder.
+
+    Parameters
+    ----------
+    folder
+        Holds ``strategy.yaml`` and usually ``panel.csv``.
+    panel
+        Used instead of the folder's panel.
+
+    Raises
+    ------
+    StrategyError
+        If the file is missing or does not hold together; names file, line, value and remedy.
+    PanelError, CompensationError
+        If the panel or a matrix beside it cannot be used.
+    """
+    folder = Path(folder)
+    path = folder / "strategy.yaml"
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise StrategyError(f"{folder.name}: strategy.yaml cannot be read ({error.strerror})") from error
+    name = f"{folder.name}/strategy.yaml"
+    findings = Findings()
+    tree = read_tree(content, name, findings)
+    if findings.problems:
+        raise StrategyError("\n".join(str(problem) for problem in findings.problems))
+    if panel is None and (folder / "panel.csv").is_file():
+        panel = Panel.from_csv(folder / "panel.csv")
+    return _Reader(name, folder, panel).strategy(tree)
+
+
+class _Reader:
+    """Turns the tree of one file into a strategy; every complaint carries the line."""
+
+    def __init__(self, name: str, folder: Path, panel: Panel | None) -> None:
+        self.name, self.folder, self.panel = name, folder, panel
+        self.compensation = UNCOMPENSATED
+        self.axes: dict[str, Mapping] = {}
+
+    def fail(self, node: Node, message: str) -> StrategyError:
+        return StrategyError(f"{self.name}, line {node.line}: {message}")
+
+    def mapping(self, node: Node | None, what: str, known: tuple[str, ...] = ()) -> Mapping:
+        if not isinstance(node, Mapping):
+            raise self.fail(node or Scalar(1, ""), f"{what} wants keys and values")
+        for key in node.entries:
+            if known and key not in known:
+                raise StrategyError(
+                    f"{self.name}, line {node.lines[key]}: {what} does not know {key!r}{did_you_mean(key, known)}; "
+                    f"known: {', '.join(known)}"
+                )
+        return node
+
+    def items(self, node: Node | None, what: str, at: Node) -> list[Node]:
+        if not isinstance(node, Sequence):
+            raise self.fail(node or at, f"{what} wants a list")
+        return node.items
+
+    def text(self, node: Node | None, what: str, at: Node, default: str | None = None) -> str:
+        if node is None and default is not None:
+            return default
+        if not isinstance(node, Scalar) or node.null:
+            raise self.fail(node or at, f"{what} wants a text")
+        return node.text.strip()
+
+    def number(self, node: Node | None, what: str, at: Node) -> float:
+        try:
+            value = float(node.text) if isinstance(node, Scalar) else math.nan
+        except ValueError:
+            value = math.nan
+        if not math.isfinite(value):
+            shown = f", got {node.text!r}" if isinstance(node, Scalar) else ""
+            raise self.fail(node or at, f"{what} wants a number{shown}")
+        return value
+
+    def optional(self, node: Node | None, what: str, at: Node) -> float | None:
+        return None if node is None or (isinstance(node, Scalar) and node.null) else self.number(node, what, at)
+
+    def strategy(self, tree: Node | None) -> GatingStrategy:
+        top = self.mapping(tree, "a strategy", _TOP)
+        get = top.entries.get
+        self.compensation = self.text(get("compensation"), "compensation", top, "FCS")
+        if get("axes") is not None:
+            axes = self.mapping(get("axes"), "axes")
+            self.axes = {
+                key: self.mapping(node, f"axis {key!r}", ("compensation", "transform"))
+                for key, node in axes.entries.items()
+            }
+        try:
+            return GatingStrategy(
+                id=self.text(get("strategy"), "strategy", top),
+                version=self.text(get("version"), "version", top, "1"),
+                description=self.text(get("description"), "description", top, ""),
+                transforms=self.transforms(get("transforms")),
+                matrices=self.matrices(get("matrices")),
+                populations=tuple(self.population(node) for node in self.items(get("populations"), "populations", top)),
+                panel=self.panel,
+            )
+        except StrategyError as error:
+            text = str(error)
+            raise (error if text.startswith(self.name) else StrategyError(f"{self.name}: {text}")) from error
+
+    def transforms(self, node: Node | None) -> dict[str, Transform]:
+        if node is None:
+            return {}
+        found = {}
+        for key, entry in self.mapping(node, "transforms").entries.items():
+            content = self.mapping(entry, f"transform {key!r}")
+            values: dict[str, object] = {
+                name: self.text(value, name, content) if name == "type" else self.number(value, name, content)
+                for name, value in content.entries.items()
+            }
+            try:
+                found[key] = transform_from_dict(values)
+            except Il2CytoError as error:
+                raise self.fail(entry, f"transform {key!r}: {error}") from error
+        return found
+
+    def matrices(self, node: Node | None) -> dict[str, SpilloverMatrix]:
+        if node is None:
+            return {}
+        found = {}
+        for key, entry in self.mapping(node, "matrices").entries.items():
+            relative = Path(self.text(entry, f"matrix {key!r}", entry))
+            if relative.is_absolute() or ".." in relative.parts:
+                raise self.fail(entry, f"matrix {key!r}: {relative} must stand in the folder of the strategy")
+            found[key] = SpilloverMatrix.from_csv(self.folder / relative, id=key)
+        return found
+
+    def population(self, node: Node) -> Population:
+        entry = self.mapping(node, "a population", _POPULATION)
+        get = entry.entries.get
+        name = self.text(get("name"), "name", entry)
+        role = self.text(get("role"), "role", entry, "")
+        if role not in _ROLES:
+            raise self.fail(
+                entry, f"population {name!r}: role {role!r}{did_you_mean(role, _ROLES)}; known: time_qc, beads"
+            )
+        complement = self.text(get("complement"), "complement", entry, "false")
+        if complement not in ("true", "false"):
+            raise self.fail(entry, f"population {name!r}: complement wants true or false, got {complement!r}")
+        gate_node = self.mapping(get("gate"), f"gate of {name!r}")
+        try:
+            gate = self.gate(gate_node, name)
+            view = get("view") if "view" in entry.entries else gate_node.entries.get("view")
+            return Population(
+                name=name,
+                parent=self.text(get("parent"), "parent", entry),
+                gate=gate,
+                complement=complement == "true",
+                definition=self.text(get("definition"), "definition", entry, ""),
+                role=role,
+                view=tuple(self.dimension(item)[0] for item in self.items(view, "view", entry)) if view else (),
+            )
+        except StrategyError:
+            raise
+        except Il2CytoError as error:
+            raise self.fail(entry, f"population {name!r}: {error}") from error
+
+    def gate(self, node: Mapping, name: str) -> Gate:
+        get = node.entries.get
+        kind = self.text(get("type"), "type", node)
+        if kind not in _GATE_KEYS:
+            raise self.fail(
+                node, f"population {name!r}: gate type {kind!r} is unknown{did_you_mean(kind, list(_GATE_KEYS))}"
+            )
+        self.mapping(node, f"{kind} gate of {name!r}", ("type", "view", *_GATE_KEYS[kind]))
+        if kind == "boolean":
+            operation = self.text(get("op"), "op", node)
+            operands = [self.operand(item) for item in self.items(get("of"), "of", node)]
+            return BooleanGate(cast(Literal["and", "or", "not"], operation), tuple(operands))
+        dims = [self.dimension(item) for item in self.items(get("dims"), "dims", node)]
+        dimensions = tuple(dimension for dimension, _ in dims)
+        if kind == "rectangle":
+            return RectangleGate(
+                tuple(
+                    Limits(
+                        dimension,
+                        self.optional(keys.get("min"), "min", node),
+                        self.optional(keys.get("max"), "max", node),
+                    )
+                    for dimension, keys in dims
+                )
+            )
+        if kind == "polygon":
+            vertices = tuple(self.row(item, "vertex", node) for item in self.items(get("vertices"), "vertices", node))
+            return PolygonGate(
+                cast(tuple[Dimension, Dimension], dimensions), cast(tuple[tuple[float, float], ...], vertices)
+            )
+        if kind == "ellipsoid":
+            return EllipsoidGate(
+                dimensions,
+                self.row(get("mean"), "mean", node),
+                tuple(self.row(item, "covariance", node) for item in self.items(get("covariance"), "covariance", node)),
+                self.number(get("distance_square"), "distance_square", node),
+            )
+        return self.quadrant(node, dims)
+
+    def quadrant(self, node: Mapping, dims: list[tuple[Dimension, dict[str, Node]]]) -> QuadrantGate:
+        dividers = []
+        for _, keys in dims:
+            if "divider" in keys:
+                dividers.append((self.number(keys["divider"], "divider", node),))
+            else:
+                dividers.append(self.row(keys.get("dividers"), "divider or dividers", node))
+        text = self.text(node.entries.get("region"), "region", node)
+        signs = {"-": 0, "+": 1, "*": None}
+        parts = text.split() if " " in text else list(text)
+        try:
+            region = tuple(signs[part] if part in signs else int(part) for part in parts)
+        except ValueError:
+            raise self.fail(
+                node, f"region {text!r}: wants one of - + * or a number for each dimension, as in '+-' or '0 2'"
+            ) from None
+        return QuadrantGate(tuple(dimension for dimension, _ in dims), tuple(dividers), region)
+
+    def operand(self, node: Node) -> Operand:
+        text = self.text(node, "population", node)
+        return Operand(text.removeprefix("not ").strip(), complement=text.startswith("not "))
+
+    def row(self, node: Node | None, what: str, at: Node) -> tuple[float, ...]:
+        return tuple(self.number(item, what, at) for item in self.items(node, what, at))
+
+    def dimension(self, node: Node) -> tuple[Dimension, dict[str, Node]]:
+        if isinstance(node, Scalar):
+            return self.make(self.text(node, "dimension", node), {}, node), {}
+        keys = self.mapping(node, "a dimension", _DIM).entries
+        named = [key for key in ("marker", "channel", "ratio") if key in keys]
+        if len(named) != 1:
+            raise self.fail(node, "a dimension wants exactly one of marker, channel, ratio")
+        if named[0] == "ratio":
+            content = self.mapping(keys["ratio"], "ratio", ("numerator", "denominator", "A", "B", "C"))
+            names = [self.text(content.entries.get(key), key, content) for key in ("numerator", "denominator")]
+            numbers = {
+                key: self.number(content.entries[key], key, content)
+                for key in ("A", "B", "C")
+                if key in content.entries
+            }
+            return self.make(Ratio(names[0], names[1], **numbers), keys, node), keys
+        name = self.text(keys[named[0]], named[0], node)
+        if named[0] == "marker" and self.panel is not None and name not in self.panel.markers:
+            hint = did_you_mean(name, list(self.panel.markers))
+            raise self.fail(node, f"marker {name!r} is not in panel {self.panel.id}{hint}; correct it or add it there")
+        return self.make(name, keys, node), keys
+
+    def make(self, source: str | Ratio, keys: dict[str, Node], node: Node) -> Dimension:
+        label = source.label if isinstance(source, Ratio) else source
+        defaults = self.axes[label].entries if label in self.axes else {}
+        compensation = keys.get("compensation", defaults.get("compensation"))
+        transform = keys.get("transform", defaults.get("transform"))
+        units = self.text(keys.get("units"), "units", node, "axis")
+        if units not in ("axis", "linear"):
+            raise self.fail(node, f"units {units!r}{did_you_mean(units, ['axis', 'linear'])}: wanted axis or linear")
+        chosen = None if transform is None or units == "linear" else self.text(transform, "transform", node)
+        return Dimension(
+            source,
+            self.text(compensation, "compensation", node, self.compensation),
+            None if chosen == "none" else chosen,
+        )

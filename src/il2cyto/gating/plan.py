@@ -1,0 +1,130 @@
+"""Compile the gates of a strategy once; what depends on a file is bound later."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from il2cyto.gates import BooleanGate, Dimension, EllipsoidGate, PolygonGate, QuadrantGate, RectangleGate
+from il2cyto.gating.strategy import GatingStrategy
+from il2cyto.kernels import engine
+from il2cyto.transforms import Transform
+
+FloatArray = NDArray[np.float64]
+_LOWEST = -float(np.finfo(np.float64).max)
+
+
+@dataclass(frozen=True)
+class CompiledGate:
+    """One gate as the engine takes it, still with names for its dimensions.
+
+    `low` and `high` are linear limits (NaN = open), `domain` the smallest defined linear value of each dimension;
+    `borders` and `cells` are the lattice of a two-dimensional shape.
+    """
+
+    shape: int
+    dimensions: tuple[Dimension, ...]
+    low: FloatArray
+    high: FloatArray
+    domain: FloatArray
+    vertices: FloatArray
+    ellipsoid: FloatArray
+    borders: FloatArray | None = None
+    cells: NDArray[np.uint8] | None = None
+    operation: int = 0
+    operands: tuple[tuple[int, bool], ...] = ()
+
+
+def compile_gates(strategy: GatingStrategy) -> tuple[CompiledGate, ...]:
+    """Compile every gate of a strategy, in the order of its populations."""
+    return tuple(_compile(population.gate, strategy) for population in strategy.populations)
+
+
+def _compile(gate: object, strategy: GatingStrategy) -> CompiledGate:
+    if isinstance(gate, QuadrantGate):
+        gate = gate.as_rectangle()
+    if isinstance(gate, BooleanGate):
+        empty = np.empty(0)
+        operations = {"and": engine.AND, "or": engine.OR, "not": engine.NOT}
+        return CompiledGate(
+            engine.BOOLEAN, (), empty, empty, empty, np.empty((0, 2)), empty,
+            operation=operations[gate.operation],
+            operands=tuple((strategy.resolve(operand.population), operand.complement) for operand in gate.operands),
+        )  # fmt: skip
+    if isinstance(gate, RectangleGate):
+        return _rectangle(gate, strategy.transforms)
+    if isinstance(gate, PolygonGate):
+        return _polygon(gate, strategy.transforms)
+    if isinstance(gate, EllipsoidGate):
+        return _ellipsoid(gate, strategy.transforms)
+    raise TypeError(f"no gate: {gate!r}")
+
+
+def _transform(dimension: Dimension, transforms: Mapping[str, Transform]) -> Transform | None:
+    return None if dimension.transform is None else transforms[dimension.transform]
+
+
+def _domain(dimensions: tuple[Dimension, ...], transforms: Mapping[str, Transform]) -> FloatArray:
+    found = [_transform(dimension, transforms) for dimension in dimensions]
+    return np.array([_LOWEST if transform is None else transform.domain_minimum for transform in found])
+
+
+def _linear(dimension: Dimension, lines: FloatArray, transforms: Mapping[str, Transform]) -> FloatArray:
+    """Move positions on an axis to the linear scale."""
+    transform = _transform(dimension, transforms)
+    return lines if transform is None else transform.preimages(lines)
+
+
+def _rectangle(gate: RectangleGate, transforms: Mapping[str, Transform]) -> CompiledGate:
+    low = np.full(len(gate.limits), np.nan)
+    high = np.full(len(gate.limits), np.nan)
+    for i, limit in enumerate(gate.limits):
+        if limit.minimum is not None and limit.minimum > -math.inf:
+            low[i] = _linear(limit.dimension, np.array([limit.minimum]), transforms)[0]
+        if limit.maximum is not None and limit.maximum < math.inf:
+            high[i] = _linear(limit.dimension, np.array([limit.maximum]), transforms)[0]
+    domain = _domain(gate.dimensions, transforms)
+    return CompiledGate(engine.RECTANGLE, gate.dimensions, low, high, domain, np.empty((0, 2)), np.empty(0))
+
+
+def _lattice(
+    dimensions: tuple[Dimension, ...], ends: FloatArray, transforms: Mapping[str, Transform]
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return lattice lines on both axes, and the borders of the cells on the linear scale."""
+    lines = [np.linspace(low, high, engine.LATTICE + 1) for low, high in ends]
+    borders = [_linear(dimension, line, transforms) for dimension, line in zip(dimensions, lines, strict=True)]
+    return lines[0], lines[1], np.concatenate(borders)
+
+
+def _polygon(gate: PolygonGate, transforms: Mapping[str, Transform]) -> CompiledGate:
+    vertices = np.array(gate.vertices, dtype=np.float64)
+    ends = np.stack([vertices.min(axis=0), vertices.max(axis=0)], axis=1)
+    x, y, borders = _lattice(gate.dimensions, ends, transforms)
+    cells = np.empty((engine.LATTICE, engine.LATTICE), dtype=np.uint8)
+    engine.polygon_cells(x, y, vertices, 0, len(vertices), cells)
+    open_side = np.full(2, np.nan)
+    return CompiledGate(
+        engine.POLYGON, gate.dimensions, open_side, open_side, _domain(gate.dimensions, transforms), vertices,
+        np.empty(0), borders, cells,
+    )  # fmt: skip
+
+
+def _ellipsoid(gate: EllipsoidGate, transforms: Mapping[str, Transform]) -> CompiledGate:
+    mean = np.array(gate.mean)
+    covariance = np.array(gate.covariance)
+    packed = np.concatenate([mean, np.linalg.inv(covariance).ravel(), [gate.distance_square]])
+    borders, cells = None, None
+    if mean.size == 2:
+        reach = np.sqrt(gate.distance_square * np.diag(covariance)) * (1 + 1e-6)
+        x, y, borders = _lattice(gate.dimensions, np.stack([mean - reach, mean + reach], axis=1), transforms)
+        cells = np.empty((engine.LATTICE, engine.LATTICE), dtype=np.uint8)
+        engine.ellipse_cells(x, y, packed, 0, cells)
+    open_side = np.full(mean.size, np.nan)
+    return CompiledGate(
+        engine.ELLIPSOID, gate.dimensions, open_side, open_side, _domain(gate.dimensions, transforms),
+        np.empty((0, 2)), packed, borders, cells,
+    )  # fmt: skip

@@ -1,0 +1,271 @@
+"""A named, versioned, immutable tree of populations."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from il2cyto.compensation import SpilloverMatrix
+from il2cyto.errors import StrategyError, did_you_mean
+from il2cyto.gates import BooleanGate, Dimension, Gate, Ratio
+from il2cyto.gates.dimension import FROM_FILE, UNCOMPENSATED
+from il2cyto.keys import ROOT
+from il2cyto.panel import Panel
+from il2cyto.provenance import hash_content
+from il2cyto.transforms import Transform
+
+if TYPE_CHECKING:
+    from il2cyto.gating.plan import CompiledGate
+    from il2cyto.gating.result import GatingResult
+    from il2cyto.sample import Sample
+
+
+@dataclass(frozen=True)
+class Population:
+    """One node of the tree.
+
+    Parameters
+    ----------
+    name
+        Name; unique among the children of its parent.
+    parent
+        Name or path of the parent, or ``root``.
+    gate
+        What the events of the parent are asked.
+    complement
+        Take the events of the parent that are *not* inside the gate.
+    definition
+        Identifier of the definition, for tables: surface Th17 and intracellular Th17 are two definitions.
+    role
+        ``time_qc``, ``beads`` or empty.
+    view
+        Dimensions of the picture; those of the gate where empty.
+    """
+
+    name: str
+    parent: str
+    gate: Gate
+    complement: bool = False
+    definition: str = ""
+    role: str = ""
+    view: tuple[Dimension, ...] = ()
+
+
+@dataclass(frozen=True)
+class GatingStrategy:
+    """Populations with the matrices and transforms that their gates refer to.
+
+    Parameters
+    ----------
+    id, version, description
+        Names of the strategy.
+    populations
+        Nodes in any order; parents may come later.
+    transforms
+        Transforms by id.
+    matrices
+        Spillover matrices by id; ``FCS`` (the file's own) and ``uncompensated`` are always there.
+    panel
+        Markers of the tubes, unless a sample brings its own.
+
+    Raises
+    ------
+    StrategyError
+        If a name stands twice under one parent, a reference leads nowhere, or parents run in a circle.
+    """
+
+    id: str
+    populations: tuple[Population, ...]
+    transforms: Mapping[str, Transform] = field(default_factory=dict)
+    matrices: Mapping[str, SpilloverMatrix] = field(default_factory=dict)
+    panel: Panel | None = None
+    version: str = "1"
+    description: str = ""
+
+    def __post_init__(self) -> None:
+        self.paths  # noqa: B018  # resolves every parent
+        for population in self.populations:
+            where = f"strategy {self.id!r}, population {population.name!r}"
+            for dimension in (*population.gate.dimensions, *population.view):
+                if dimension.transform is not None and dimension.transform not in self.transforms:
+                    hint = did_you_mean(dimension.transform, list(self.transforms))
+                    raise StrategyError(f"{where}: transform {dimension.transform!r} is not defined{hint}")
+                reference = dimension.compensation
+                if reference not in (FROM_FILE, UNCOMPENSATED) and reference not in self.matrices:
+                    known = [FROM_FILE, UNCOMPENSATED, *self.matrices]
+                    raise StrategyError(
+                        f"{where}: compensation {reference!r} is no matrix{did_you_mean(reference, known)}; "
+                        f"known: {', '.join(known)}"
+                    )
+        self.order  # noqa: B018  # finds circles
+
+    @cached_property
+    def paths(self) -> tuple[str, ...]:
+        """Path of each population, ``a/b/c`` from below the root, in the order of `populations`."""
+        for population in self.populations:
+            if not population.name or population.name == ROOT or "/" in population.name:
+                raise StrategyError(f"strategy {self.id!r}: {population.name!r} cannot name a population")
+        by_name: dict[str, list[int]] = {}
+        for i, population in enumerate(self.populations):
+            by_name.setdefault(population.name, []).append(i)
+        parents: list[int] = [self._parent(i, by_name) for i in range(len(self.populations))]
+        paths: list[str | None] = [None] * len(parents)
+
+        def resolve(i: int) -> str:
+            chain: list[int] = []
+            node = i
+            while node >= 0 and paths[node] is None:
+                if node in chain:
+                    names = " → ".join(self.populations[k].name for k in [*chain[chain.index(node) :], node])
+                    raise StrategyError(f"strategy {self.id!r}: parents run in a circle: {names}")
+                chain.append(node)
+                node = parents[node]
+            for k in reversed(chain):
+                prefix = paths[parents[k]] if parents[k] >= 0 else None
+                paths[k] = self.populations[k].name if prefix is None else f"{prefix}/{self.populations[k].name}"
+            return str(paths[i])
+
+        resolved = tuple(resolve(i) for i in range(len(parents)))
+        twice = sorted({path for path in resolved if resolved.count(path) > 1})
+        if twice:
+            raise StrategyError(f"strategy {self.id!r}: population {twice[0]!r} is defined twice; rename one")
+        return resolved
+
+    def _parent(self, i: int, by_name: dict[str, list[int]]) -> int:
+        population = self.populations[i]
+        if population.parent in ("", ROOT):
+            return -1
+        wanted = [part for part in population.parent.split("/") if part not in ("", ROOT)]
+        matches = [k for k in by_name.get(wanted[-1], []) if self._written(k, by_name)[: len(wanted)] == wanted[::-1]]
+        where = f"strategy {self.id!r}, population {population.name!r}"
+        if not matches:
+            raise StrategyError(
+                f"{where}: parent {population.parent!r} does not exist{did_you_mean(wanted[-1], list(by_name))}"
+            )
+        if len(matches) > 1:
+            raise StrategyError(f"{where}: parent {population.parent!r} stands {len(matches)} times; give its path")
+        return matches[0]
+
+    def _written(self, k: int, by_name: dict[str, list[int]]) -> list[str]:
+        """Names from a population upwards, as far as what is written tells without doubt."""
+        names = [self.populations[k].name]
+        node: int | None = k
+        while node is not None and len(names) <= 2 * len(self.populations):
+            parts = [part for part in self.populations[node].parent.split("/") if part not in ("", ROOT)]
+            names += parts[::-1]
+            above = by_name.get(parts[0], []) if parts else []
+            node = above[0] if len(above) == 1 else None
+        return names
+
+    def resolve(self, name: str) -> int:
+        """Return the position of a population given by path, or by a name or path end that is unique.
+
+        Raises
+        ------
+        StrategyError
+            If there is no such population, or several.
+        """
+        if name in self.paths:
+            return self.paths.index(name)
+        matches = [i for i, path in enumerate(self.paths) if path.endswith("/" + name)]
+        if not matches:
+            names = [population.name for population in self.populations]
+            raise StrategyError(f"strategy {self.id!r} has no population {name!r}{did_you_mean(name, names)}")
+        if len(matches) > 1:
+            shown = ", ".join(self.paths[i] for i in matches)
+            raise StrategyError(f"strategy {self.id!r}: {name!r} could be {shown}; give the path")
+        return matches[0]
+
+    @cached_property
+    def parents(self) -> tuple[int, ...]:
+        """Position of each population's parent, -1 for the root."""
+        index = {path: i for i, path in enumerate(self.paths)}
+        return tuple(index[path.rpartition("/")[0]] if "/" in path else -1 for path in self.paths)
+
+    @cached_property
+    def order(self) -> tuple[int, ...]:
+        """Positions so that parents and operands come before those that need them."""
+        needs = []
+        for i, population in enumerate(self.populations):
+            above = [self.parents[i]] if self.parents[i] >= 0 else []
+            if isinstance(population.gate, BooleanGate):
+                above += [self.resolve(operand.population) for operand in population.gate.operands]
+            needs.append(set(above))
+        done: list[int] = []
+        seen: set[int] = set()
+        waiting = list(range(len(needs)))
+        while waiting:
+            ready = [i for i in waiting if needs[i] <= seen]
+            if not ready:
+                names = ", ".join(self.paths[i] for i in waiting)
+                raise StrategyError(f"strategy {self.id!r}: populations refer to each other in a circle: {names}")
+            done += ready
+            seen.update(ready)
+            waiting = [i for i in waiting if i not in seen]
+        return tuple(done)
+
+    @cached_property
+    def content_hash(self) -> str:
+        """SHA-256 of everything that decides membership and names: same content, same hash."""
+
+        def plain(value: Any) -> Any:
+            if dataclasses.is_dataclass(value) and not isinstance(value, type):
+                named = {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+                return {"class": type(value).__name__, **named}
+            if isinstance(value, tuple):
+                return [plain(item) for item in value]
+            return value
+
+        rows = []
+        for i, population in enumerate(self.populations):
+            row = plain(population)
+            row["parent"] = self.paths[i].rpartition("/")[0]
+            rows.append(row)
+        return hash_content(
+            {
+                "id": self.id,
+                "version": self.version,
+                "populations": sorted(rows, key=lambda row: (row["parent"], row["name"])),
+                "transforms": {name: transform.to_dict() for name, transform in self.transforms.items()},
+                "matrices": {name: matrix.content_hash for name, matrix in self.matrices.items()},
+            }
+        )
+
+    @cached_property
+    def compiled(self) -> tuple[CompiledGate, ...]:
+        """Gates as the engine takes them, in the order of `populations`."""
+        from il2cyto.gating.plan import compile_gates
+
+        return compile_gates(self)
+
+    def markers(self) -> tuple[str, ...]:
+        """Names of every channel or marker that a gate or picture asks for, sorted."""
+        names: set[str] = set()
+        for population in self.populations:
+            for dimension in (*population.gate.dimensions, *population.view):
+                source = dimension.source
+                names |= {source.numerator, source.denominator} if isinstance(source, Ratio) else {source}
+        return tuple(sorted(names))
+
+    def apply(self, sample: Sample, panel: Panel | None = None) -> GatingResult:
+        """Gate every event of a sample.
+
+        Parameters
+        ----------
+        sample
+            The data set.
+        panel
+            Markers of this tube; the sample's or the strategy's where not given.
+
+        Raises
+        ------
+        StrategyError, PanelError, CompensationError
+            If a name fits neither the panel nor the file, or a matrix does not fit the file. A marker that the panel
+            knows but the file lacks makes its populations *not estimable* instead.
+        """
+        from il2cyto.gating.apply import apply_strategy
+
+        return apply_strategy(self, sample, panel)

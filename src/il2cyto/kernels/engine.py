@@ -1,0 +1,356 @@
+"""The gating engine: one pass over blocks of events, from stored bytes to bit-packed membership.
+
+A strategy arrives as flat tables (made by `il2cyto.gating.plan`). For each block the needed channels are decoded once;
+each gate then visits only the events inside its parent, and asks for compensated values of those events only.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from il2cyto.kernels.decode import column
+from il2cyto.kernels.transform import forward
+
+RECTANGLE, POLYGON, ELLIPSOID, BOOLEAN = range(4)
+COMPENSATED, RATIO = range(2)
+AND, OR, NOT = range(3)
+#: Columns of the gate table. FIRST and COUNT point into the dimensions, or into the operands of a boolean.
+TYPE, PARENT, COMPLEMENT, FIRST, COUNT, OPERATION, SHAPE_FIRST, SHAPE_COUNT, LATTICE_INDEX, KEEP = range(10)
+GATE_COLUMNS = 10
+#: Columns of the tables of dimensions.
+AXIS, TRANSFORM = range(2)
+LOW, HIGH, DOMAIN = range(3)
+
+BLOCK = 1024
+#: Cells per axis of the lattice over a polygon or ellipse; a power of two.
+LATTICE = 128
+CELL_OUT, CELL_IN, CELL_EDGE = range(3)
+
+
+@njit(cache=True, nogil=True)
+def crossing_parity(x, y, vertices, first, count):
+    """Even–odd rule with half-open edges: a point on a left or lower edge is inside, on a right or upper one not."""
+    inside = False
+    for i in range(count):
+        ax = vertices[first + i, 0]
+        ay = vertices[first + i, 1]
+        j = i + 1 if i + 1 < count else 0
+        bx = vertices[first + j, 0]
+        by = vertices[first + j, 1]
+        if ay <= y:
+            if y < by and (bx - ax) * (y - ay) - (x - ax) * (by - ay) > 0.0:
+                inside = not inside
+        elif by <= y and (bx - ax) * (y - ay) - (x - ax) * (by - ay) < 0.0:
+            inside = not inside
+    return inside
+
+
+@njit(cache=True, nogil=True)
+def quadratic_form(point, shape, first, n):
+    """``(p - m)ᵀ S⁻¹ (p - m)``; ``shape[first:]`` = mean, inverse covariance row by row."""
+    total = 0.0
+    for i in range(n):
+        turned = 0.0
+        for j in range(n):
+            turned += (point[j] - shape[first + j]) * shape[first + n + j * n + i]
+        total += turned * (point[i] - shape[first + i])
+    return total
+
+
+@njit(cache=True, nogil=True)
+def _cell(borders, first, x):
+    """Index of the lattice cell with ``borders[i] <= x < borders[i + 1]``; the caller has checked the ends."""
+    low = first
+    step = LATTICE >> 1
+    while step > 0:
+        if borders[low + step] <= x:
+            low += step
+        step >>= 1
+    return low - first
+
+
+@njit(cache=True, nogil=True)
+def _compensate(row, members, total, m, values, ready, whole, weights, slots):
+    """Fill one compensated axis for the members of a gate: for all events at once where most are wanted."""
+    n = weights.shape[0]
+    if 2 * total > m:
+        for i in range(m):
+            values[row, i] = 0.0
+        for j in range(n):
+            w = weights[j]
+            source = values[slots[j]]
+            target = values[row]
+            for i in range(m):
+                target[i] += w * source[i]
+        whole[row] = 1
+        return
+    for t in range(total):
+        e = members[t]
+        if ready[row, e] == 0:
+            value = 0.0
+            for j in range(n):
+                value += weights[j] * values[slots[j], e]
+            values[row, e] = value
+            ready[row, e] = 1
+
+
+@njit(cache=True, nogil=True)
+def run(
+    data, stride, n_events, position, width, kind, mask, order, scale, argument, offset,
+    needed, axis_kind, axis_source, axis_constants, weights, weight_slots,
+    gates, dims, limits, transform_kind, transform_first, parameters,
+    borders, cells, vertices, ellipsoids, operands,
+    packed, counts, undefined,
+):  # fmt: skip
+    """Gate every event.
+
+    Parameters
+    ----------
+    data … offset
+        The bytes of the events and their layout (see `RowLayout`).
+    needed
+        Channels to decode. Axis `s` is channel ``needed[s]``; further axes are compensated values and ratios.
+    axis_kind, axis_source, axis_constants
+        For each further axis its kind; the row of `weights`, or the two axes of a ratio; A, B, C of a ratio.
+    weights, weight_slots
+        Rows of compensation weights and the slots that they apply to, padded with weight 0 on slot 0 … never read
+        beyond ``axis_source[:, 1]`` entries.
+    gates, dims, limits
+        Tables with the columns named above; gates in topological order.
+    operands
+        Gate and complement flag of each operand.
+    packed
+        Out: zeros, uint8 ``(n_gates, ceil(n_events / 8))``, bit 7 first as in `numpy.packbits`.
+    counts, undefined
+        Out: int64 ``(n_gates,)``: events inside, and parent events with an undefined coordinate.
+    """
+    n_slots = needed.shape[0]
+    n_axes = n_slots + axis_kind.shape[0]
+    n_gates = gates.shape[0]
+    # 8 more columns, so that rows do not share cache sets
+    values = np.empty((n_axes, BLOCK + 8), np.float64)
+    ready = np.zeros((n_axes, BLOCK), np.uint8)
+    whole = np.zeros(n_axes, np.uint8)
+    whole[:n_slots] = 1
+    inside = np.empty((n_gates + 1, BLOCK), np.int32)
+    size = np.zeros(n_gates + 1, np.int64)
+    flags = np.zeros((n_gates, BLOCK), np.uint8)
+    point = np.empty(max(1, dims.shape[0]), np.float64)
+    for i in range(BLOCK):
+        inside[n_gates, i] = i
+
+    for start in range(0, n_events, BLOCK):
+        m = min(BLOCK, n_events - start)
+        for s in range(n_slots):
+            c = needed[s]
+            column(
+                data, stride, start, m, position[c], width[c], kind[c], mask[c], order[c],
+                scale[c], argument[c], offset[c], values[s],
+            )  # fmt: skip
+        for a in range(n_slots, n_axes):
+            whole[a] = 0
+            ready[a, :m] = 0
+        size[n_gates] = m
+
+        for g in range(n_gates):
+            parent = gates[g, PARENT] if gates[g, PARENT] >= 0 else n_gates
+            members = inside[parent]
+            total = size[parent]
+            first = gates[g, FIRST]
+            number = gates[g, COUNT]
+            shape = gates[g, TYPE]
+            flip = gates[g, COMPLEMENT] != 0
+            kept = 0
+            lost = 0
+
+            if shape != BOOLEAN and total > 0:
+                for d in range(first, first + number):
+                    row = dims[d, AXIS]
+                    if whole[row]:
+                        continue
+                    a = row - n_slots
+                    if axis_kind[a] == COMPENSATED:
+                        w = axis_source[a, 0]
+                        n = axis_source[a, 1]
+                        _compensate(row, members, total, m, values, ready, whole, weights[w, :n], weight_slots[w, :n])
+                    else:
+                        for k in range(2):
+                            part = axis_source[a, k]
+                            if part >= n_slots and not whole[part]:
+                                w = axis_source[part - n_slots, 0]
+                                n = axis_source[part - n_slots, 1]
+                                _compensate(
+                                    part, members, total, m, values, ready, whole, weights[w, :n], weight_slots[w, :n]
+                                )
+                        upper, lower = values[axis_source[a, 0]], values[axis_source[a, 1]]
+                        for t in range(total):
+                            e = members[t]
+                            above = upper[e] - axis_constants[a, 1]
+                            below = lower[e] - axis_constants[a, 2]
+                            if below != 0.0:
+                                values[row, e] = axis_constants[a, 0] * (above / below)
+                            elif above == 0.0 or above != above:
+                                values[row, e] = np.nan
+                            else:
+                                values[row, e] = axis_constants[a, 0] * above * np.inf
+
+            if shape == BOOLEAN:
+                operation = gates[g, OPERATION]
+                for t in range(total):
+                    e = members[t]
+                    result = operation == AND
+                    for k in range(first, first + number):
+                        part_in = (flags[operands[k, 0], e] != 0) != (operands[k, 1] != 0)
+                        if operation == AND:
+                            result = result and part_in
+                        elif operation == OR:
+                            result = result or part_in
+                        else:
+                            result = not part_in
+                    if result != flip:
+                        inside[g, kept] = e
+                        kept += 1
+            elif shape == RECTANGLE:
+                for t in range(total):
+                    e = members[t]
+                    result = True
+                    defined = True
+                    for d in range(first, first + number):
+                        x = values[dims[d, AXIS], e]
+                        if not x >= limits[d, DOMAIN]:
+                            defined = False
+                        # an open side is NaN, and no comparison with NaN holds
+                        if x < limits[d, LOW] or x >= limits[d, HIGH]:
+                            result = False
+                    if not defined:
+                        lost += 1
+                        result = False
+                    if result != flip:
+                        inside[g, kept] = e
+                        kept += 1
+            else:
+                shape_first = gates[g, SHAPE_FIRST]
+                lattice = gates[g, LATTICE_INDEX]
+                at_x = lattice * 2 * (LATTICE + 1)
+                at_y = at_x + LATTICE + 1
+                for t in range(total):
+                    e = members[t]
+                    state = CELL_EDGE
+                    for d in range(first, first + number):
+                        if not values[dims[d, AXIS], e] >= limits[d, DOMAIN]:
+                            state = -1
+                    if state < 0:
+                        lost += 1
+                        state = CELL_OUT
+                    elif lattice >= 0:
+                        x = values[dims[first, AXIS], e]
+                        y = values[dims[first + 1, AXIS], e]
+                        if (
+                            x >= borders[at_x] and x < borders[at_x + LATTICE]
+                            and y >= borders[at_y] and y < borders[at_y + LATTICE]
+                        ):  # fmt: skip
+                            state = cells[lattice, _cell(borders, at_x, x), _cell(borders, at_y, y)]
+                        else:
+                            state = CELL_OUT
+                    result = state == CELL_IN
+                    if state == CELL_EDGE:
+                        for k in range(number):
+                            d = first + k
+                            f = dims[d, TRANSFORM]
+                            point[k] = forward(
+                                transform_kind[f], parameters, transform_first[f], values[dims[d, AXIS], e]
+                            )
+                        if shape == POLYGON:
+                            result = crossing_parity(point[0], point[1], vertices, shape_first, gates[g, SHAPE_COUNT])
+                        else:
+                            last = shape_first + number + number * number
+                            result = quadratic_form(point, ellipsoids, shape_first, number) <= ellipsoids[last]
+                    if result != flip:
+                        inside[g, kept] = e
+                        kept += 1
+
+            size[g] = kept
+            counts[g] += kept
+            undefined[g] += lost
+            for t in range(kept):
+                e = start + inside[g, t]
+                packed[g, e >> 3] |= np.uint8(128 >> (e & 7))
+            if gates[g, KEEP]:
+                flags[g, :m] = 0
+                for t in range(kept):
+                    flags[g, inside[g, t]] = 1
+
+
+@njit(cache=True, nogil=True)
+def polygon_cells(x, y, vertices, first, count, out):
+    """Classify the cells between the lattice lines `x` and `y` (axis units) against a polygon.
+
+    A cell that an edge touches, with a margin of 1e-9 of the lattice's size, is an edge cell; the others are wholly
+    inside or outside.
+    """
+    n = LATTICE
+    margin_x = 1e-9 * (x[n] - x[0])
+    margin_y = 1e-9 * (y[n] - y[0])
+    for i in range(n):
+        for j in range(n):
+            out[i, j] = CELL_OUT
+    for k in range(count):
+        ax, ay = vertices[first + k, 0], vertices[first + k, 1]
+        other = first + (k + 1 if k + 1 < count else 0)
+        bx, by = vertices[other, 0], vertices[other, 1]
+        for i in range(n):
+            left, right = x[i] - margin_x, x[i + 1] + margin_x
+            if max(ax, bx) < left or min(ax, bx) > right:
+                continue
+            # the part of the edge above this column of cells
+            if ax == bx:
+                low, high = min(ay, by), max(ay, by)
+            else:
+                s0 = min(max((left - ax) / (bx - ax), 0.0), 1.0)
+                s1 = min(max((right - ax) / (bx - ax), 0.0), 1.0)
+                y0, y1 = ay + s0 * (by - ay), ay + s1 * (by - ay)
+                low, high = min(y0, y1), max(y0, y1)
+            for j in range(n):
+                if high + margin_y >= y[j] and low - margin_y <= y[j + 1]:
+                    out[i, j] = CELL_EDGE
+    for i in range(n):
+        for j in range(n):
+            if out[i, j] != CELL_EDGE and crossing_parity(
+                0.5 * (x[i] + x[i + 1]), 0.5 * (y[j] + y[j + 1]), vertices, first, count
+            ):
+                out[i, j] = CELL_IN
+
+
+@njit(cache=True, nogil=True)
+def ellipse_cells(x, y, shape, first, out):
+    """Classify lattice cells against an ellipse: inside if all four corners are (it is convex); outside only if it
+    does not reach the cell, which holds where the least distance on each border and at the centre is larger."""
+    n = LATTICE
+    bound = shape[first + 6]
+    slack = 1e-9 * bound
+    point = np.empty(2, np.float64)
+    for i in range(n):
+        for j in range(n):
+            corners_in = True
+            for cx in (x[i], x[i + 1]):
+                for cy in (y[j], y[j + 1]):
+                    point[0], point[1] = cx, cy
+                    if quadratic_form(point, shape, first, 2) > bound - slack:
+                        corners_in = False
+            if corners_in:
+                out[i, j] = CELL_IN
+                continue
+            reached = x[i] <= shape[first] <= x[i + 1] and y[j] <= shape[first + 1] <= y[j + 1]
+            for axis in range(2):
+                for fixed in (x[i], x[i + 1]) if axis == 0 else (y[j], y[j + 1]):
+                    low, high = (y[j], y[j + 1]) if axis == 0 else (x[i], x[i + 1])
+                    free = 1 - axis
+                    # along a border the form is a parabola in the free coordinate: its minimum, clamped to the border
+                    slope = shape[first + 2 + free * 2 + axis] * (fixed - shape[first + axis])
+                    best = shape[first + free] - slope / shape[first + 2 + free * 2 + free]
+                    point[axis] = fixed
+                    point[free] = min(max(best, low), high)
+                    if quadratic_form(point, shape, first, 2) <= bound + slack:
+                        reached = True
+            out[i, j] = CELL_EDGE if reached else CELL_OUT

@@ -1,0 +1,58 @@
+"""Increasing maps from the linear scale to display scales, with exact inverses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from il2cyto.errors import ParameterError, did_you_mean
+from il2cyto.transforms.base import Transform, check_keys
+from il2cyto.transforms.biex import FlowJoBiex
+from il2cyto.transforms.biexponential import Hyperlog, Logicle
+from il2cyto.transforms.bounded import Bounded
+from il2cyto.transforms.simple import Arcsinh, Linear, Log
+
+__all__ = [
+    "Arcsinh",
+    "Bounded",
+    "FlowJoBiex",
+    "Hyperlog",
+    "Linear",
+    "Log",
+    "Logicle",
+    "Transform",
+    "transform_from_dict",
+]
+
+_KINDS: dict[str, type[Transform]] = {kind.type: kind for kind in (Linear, Log, Arcsinh, Logicle, Hyperlog, FlowJoBiex)}
+
+
+def transform_from_dict(content: Mapping[str, Any]) -> Transform:
+    """Make a transform from plain data as it stands in a strategy file.
+
+    Raises
+    ------
+    ParameterError
+        If the type is unknown, a parameter is missing or surplus, or a value is outside its domain.
+
+    Examples
+    --------
+    >>> transform_from_dict({"type": "logicle", "T": 262144, "W": 0.5, "M": 4.5, "A": 0})
+    Logicle(T=262144.0, W=0.5, M=4.5, A=0.0)
+    """
+    given = dict(content)
+    name = str(given.pop("type", ""))
+    if name not in _KINDS:
+        raise ParameterError(
+            f"transform type {name!r} is unknown{did_you_mean(name, list(_KINDS))}; known: {', '.join(_KINDS)}"
+        )
+    minimum, maximum = given.pop("bound_min", None), given.pop("bound_max", None)
+    kind = _KINDS[name]
+    check_keys(name, given, tuple(kind.__dataclass_fields__))
+    for key, value in given.items():
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise ParameterError(f"transform {name}: {key} = {value!r} must be a number")
+    inner = kind(**{key: float(value) for key, value in given.items()})
+    if minimum is None and maximum is None:
+        return inner
+    return Bounded(inner, minimum, maximum)
