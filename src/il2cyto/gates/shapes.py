@@ -87,7 +87,8 @@ class EllipsoidGate:
     mean
         Centre ``m``, in axis units.
     covariance
-        Symmetric positive definite matrix ``S``, `n` rows of `n`.
+        Matrix ``S``, `n` rows of `n`, invertible. The formula is applied as written even where ``S`` is not symmetric
+        positive definite, because published Gating-ML holds such gates; `is_ellipsoid` tells.
     distance_square
         ``D`` > 0, the square of the Mahalanobis distance of the surface.
     """
@@ -106,10 +107,17 @@ class EllipsoidGate:
         matrix = np.array(self.covariance)
         if not np.isfinite(matrix).all() or not all(map(math.isfinite, self.mean)):
             raise GateError("an ellipsoid gate wants finite numbers")
-        if not np.allclose(matrix, matrix.T, rtol=1e-9, atol=0) or np.linalg.eigvalsh(matrix).min() <= 0:
-            raise GateError("the covariance of an ellipsoid gate must be symmetric and positive definite")
+        if np.linalg.matrix_rank(matrix) < n:
+            raise GateError("the covariance of an ellipsoid gate is singular")
         if not math.isfinite(self.distance_square) or self.distance_square <= 0:
             raise GateError(f"distance square {self.distance_square}: must be finite and > 0")
+
+    @property
+    def is_ellipsoid(self) -> bool:
+        """Whether the covariance is symmetric positive definite, so that the region is an ellipsoid."""
+        matrix = np.array(self.covariance)
+        symmetric = np.allclose(matrix, matrix.T, rtol=1e-9, atol=0)
+        return bool(symmetric and np.linalg.eigvalsh(matrix).min() > 0)
 
 
 @dataclass(frozen=True)

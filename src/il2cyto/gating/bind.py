@@ -43,6 +43,7 @@ class Binder:
     def __init__(self, strategy: GatingStrategy, sample: Sample, panel: Panel | None) -> None:
         self.strategy, self.sample = strategy, sample
         self.panel = panel or sample.panel or strategy.panel
+        self.notes: list[str] = []
         self._slots: dict[int, int] = {}
         self._further: list[tuple[str, tuple[object, ...]]] = []
 
@@ -119,6 +120,11 @@ class Binder:
             return None
         if reference != FROM_FILE:
             return self.strategy.matrices[reference]
+        if self.sample.spillover is None and self._lenient():
+            note = f"the file holds no matrix: {dimension.label} is taken uncompensated, as Gating-ML reads it"
+            if note not in self.notes:
+                self.notes.append(note)
+            return None
         if self.sample.spillover is None:
             why = next((r for r in self.sample.repairs if "SPILL" in r.keyword), None)
             detail = f" ({why.keyword}: {why.found})" if why else ""
@@ -127,6 +133,10 @@ class Binder:
                 f"the file holds none that can be used{detail}; name a matrix in the strategy, or {UNCOMPENSATED!r}"
             )
         return self.sample.spillover
+
+    def _lenient(self) -> bool:
+        damaged = any("SPILL" in repair.keyword for repair in self.sample.repairs)
+        return self.strategy.without_matrix == "uncompensated" and not damaged
 
     def _channel_axis(self, channel: int) -> tuple[str, tuple[object, ...]]:
         self._slots.setdefault(channel, 0)
@@ -189,7 +199,7 @@ def not_estimable(strategy: GatingStrategy, binder: Binder) -> tuple[list[str], 
         population = strategy.populations[i]
         above = strategy.parents[i]
         try:
-            keys[i] = [binder.axis(dimension) for dimension in population.gate.dimensions]
+            keys[i] = [binder.axis(dimension) for dimension in strategy.compiled[i].dimensions]
         except MarkerAbsent as absent:
             reasons[i] = absent.reason
             if not absent.declared and absent.marker not in missing:

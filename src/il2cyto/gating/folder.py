@@ -232,12 +232,15 @@ class _Reader:
                 cast(tuple[Dimension, Dimension], dimensions), cast(tuple[tuple[float, float], ...], vertices)
             )
         if kind == "ellipsoid":
-            return EllipsoidGate(
+            ellipsoid = EllipsoidGate(
                 dimensions,
                 self.row(get("mean"), "mean", node),
                 tuple(self.row(item, "covariance", node) for item in self.items(get("covariance"), "covariance", node)),
                 self.number(get("distance_square"), "distance_square", node),
             )
+            if not ellipsoid.is_ellipsoid:
+                raise self.fail(node, f"population {name!r}: the covariance must be symmetric and positive definite")
+            return ellipsoid
         return self.quadrant(node, dims)
 
     def quadrant(self, node: Mapping, dims: list[tuple[Dimension, dict[str, Node]]]) -> QuadrantGate:

@@ -118,7 +118,7 @@ def _ellipsoid(gate: EllipsoidGate, transforms: Mapping[str, Transform]) -> Comp
     covariance = np.array(gate.covariance)
     packed = np.concatenate([mean, np.linalg.inv(covariance).ravel(), [gate.distance_square]])
     borders, cells = None, None
-    if mean.size == 2:
+    if mean.size == 2 and gate.is_ellipsoid:
         reach = np.sqrt(gate.distance_square * np.diag(covariance)) * (1 + 1e-6)
         x, y, borders = _lattice(gate.dimensions, np.stack([mean - reach, mean + reach], axis=1), transforms)
         cells = np.empty((engine.LATTICE, engine.LATTICE), dtype=np.uint8)

@@ -35,6 +35,8 @@ class GatingResult:
         Markers that the panel promises but the file lacks; those that the panel declares absent are not among them.
     panel
         The panel by which names were resolved.
+    notes
+        What a person should know about this application of the strategy.
     """
 
     strategy: GatingStrategy
@@ -45,6 +47,7 @@ class GatingResult:
     reasons: tuple[str, ...] = ()
     missing_markers: tuple[str, ...] = ()
     panel: Panel | None = field(repr=False, default=None)
+    notes: tuple[str, ...] = ()
 
     def membership(self, population: str) -> NDArray[np.bool_]:
         """Return which events are inside a population, bool ``(n_events,)``.

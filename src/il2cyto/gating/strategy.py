@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from il2cyto.compensation import SpilloverMatrix
 from il2cyto.errors import StrategyError, did_you_mean
@@ -70,6 +70,9 @@ class GatingStrategy:
         Spillover matrices by id; ``FCS`` (the file's own) and ``uncompensated`` are always there.
     panel
         Markers of the tubes, unless a sample brings its own.
+    without_matrix
+        What gates that want the file's matrix do with a file that has none: refuse it, or (as Gating-ML reads) take the
+        values uncompensated, with a note in the result.
 
     Raises
     ------
@@ -84,6 +87,7 @@ class GatingStrategy:
     panel: Panel | None = None
     version: str = "1"
     description: str = ""
+    without_matrix: Literal["refuse", "uncompensated"] = "refuse"
 
     def __post_init__(self) -> None:
         self.paths  # noqa: B018  # resolves every parent
@@ -228,6 +232,7 @@ class GatingStrategy:
             {
                 "id": self.id,
                 "version": self.version,
+                "without_matrix": self.without_matrix,
                 "populations": sorted(rows, key=lambda row: (row["parent"], row["name"])),
                 "transforms": {name: transform.to_dict() for name, transform in self.transforms.items()},
                 "matrices": {name: matrix.content_hash for name, matrix in self.matrices.items()},

@@ -187,7 +187,8 @@ def smallest_reaching(kind, p, guess, y):
         high = middle
         low = bottom
         while width < np.int64(1) << 61:
-            if high - bottom <= width:
+            # written so that no difference of the far ends can overflow
+            if high <= bottom + width:
                 break
             candidate = high - width
             if not _reaches(kind, p, _unordered(candidate), y):
@@ -199,7 +200,7 @@ def smallest_reaching(kind, p, guess, y):
         low = middle
         high = top
         while width < np.int64(1) << 61:
-            if top - low <= width:
+            if low >= top - width:
                 break
             candidate = low + width
             if _reaches(kind, p, _unordered(candidate), y):
@@ -207,7 +208,7 @@ def smallest_reaching(kind, p, guess, y):
                 break
             low = candidate
             width <<= 2
-    while high - low > 1:
+    while low + 1 < high:
         # low and high may have opposite signs and be far apart: halve without overflow
         half = (low >> 1) + (high >> 1) + (low & high & 1)
         if _reaches(kind, p, _unordered(half), y):

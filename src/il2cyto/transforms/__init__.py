@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 
 from il2cyto.errors import ParameterError, did_you_mean
@@ -48,7 +49,7 @@ def transform_from_dict(content: Mapping[str, Any]) -> Transform:
         )
     minimum, maximum = given.pop("bound_min", None), given.pop("bound_max", None)
     kind = _KINDS[name]
-    check_keys(name, given, tuple(kind.__dataclass_fields__))
+    check_keys(name, given, tuple(item.name for item in fields(kind)))
     for key, value in given.items():
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise ParameterError(f"transform {name}: {key} = {value!r} must be a number")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -91,7 +91,7 @@ class Transform(ABC):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the transform as plain data, as it stands in a strategy file."""
-        return {"type": self.type, **{name: getattr(self, name) for name in self.__dataclass_fields__}}
+        return {"type": self.type, **{item.name: getattr(self, item.name) for item in fields(self)}}
 
 
 def check_keys(type_name: str, given: Mapping[str, Any], wanted: tuple[str, ...]) -> None:

@@ -1,0 +1,82 @@
+"""Which strategy belongs to which file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from il2cyto.errors import StrategyError
+from il2cyto.exchange.floreada import is_workspace, read_workspace
+from il2cyto.exchange.gatingml import read_document, read_gatingml
+from il2cyto.gating.folder import read_strategy
+from il2cyto.gating.strategy import GatingStrategy
+from il2cyto.panel import Panel
+
+__all__ = ["StrategySet", "read_gating", "read_strategies"]
+
+
+@dataclass(frozen=True)
+class StrategySet:
+    """One strategy for all files, or one for each with a default.
+
+    Attributes
+    ----------
+    default
+        For files without their own; ``None`` where every file needs its own.
+    by_file
+        Strategies by file name.
+    """
+
+    name: str
+    default: GatingStrategy | None
+    by_file: Mapping[str, GatingStrategy] = field(default_factory=dict)
+
+    def for_file(self, file_name: str) -> GatingStrategy:
+        """Return the strategy of a file.
+
+        Raises
+        ------
+        StrategyError
+            If the file has none and there is no default.
+        """
+        found = self.by_file.get(file_name, self.default)
+        if found is None:
+            raise StrategyError(f"{self.name}: has no gates for {file_name!r} and no default group")
+        return found
+
+
+def read_strategies(path: str | Path, panel: Panel | None = None) -> StrategySet:
+    """Read a strategy folder, a Gating-ML 2.0 file, or a workspace with a tree per file.
+
+    Raises
+    ------
+    StrategyError, GatingMLError
+        If it cannot be read or does not hold together.
+    """
+    path = Path(path)
+    if path.is_dir():
+        return StrategySet(path.name, read_strategy(path, panel))
+    document = read_document(path)
+    if is_workspace(document):
+        by_file, default = read_workspace(document, path.stem)
+        return StrategySet(path.name, default, by_file)
+    return StrategySet(path.name, read_gatingml(path))
+
+
+def read_gating(path: str | Path) -> GatingStrategy:
+    """Read one strategy: a folder of `gating/`, or a Gating-ML 2.0 file.
+
+    Raises
+    ------
+    StrategyError
+        If the file holds a tree for each of several files; read those with `il2cyto.exchange.read_strategies`.
+    GatingMLError
+        If the XML is unsafe, no Gating-ML 2.0, or does not hold together.
+    """
+    found = read_strategies(path)
+    if found.by_file or found.default is None:
+        raise StrategyError(
+            f"{found.name}: holds {len(found.by_file)} trees, one per file; read them with exchange.read_strategies"
+        )
+    return found.default

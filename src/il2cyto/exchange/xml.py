@@ -1,0 +1,66 @@
+"""Hostile XML, read safely: no entities, no network, bounded size."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from lxml import etree
+
+from il2cyto.errors import GatingMLError
+
+MAX_BYTES = 100_000_000
+
+
+def parse_xml(path: Path) -> etree._Element:
+    """Return the root of an XML file.
+
+    Raises
+    ------
+    GatingMLError
+        If the file cannot be read, is larger than 100 MB, declares a document type (entities could hide in it), or is
+        not well-formed.
+    """
+    try:
+        size = path.stat().st_size
+        if size > MAX_BYTES:
+            raise GatingMLError(f"{path.name}: {size} bytes are more than any real gating file ({MAX_BYTES})")
+        content = path.read_bytes()
+    except OSError as error:
+        raise GatingMLError(f"{path.name}: cannot be read ({error.strerror})") from error
+    parser = etree.XMLParser(
+        resolve_entities=False, no_network=True, load_dtd=False, dtd_validation=False, huge_tree=False
+    )
+    try:
+        root = etree.fromstring(content, parser)
+    except etree.XMLSyntaxError as error:
+        raise GatingMLError(f"{path.name}: is not well-formed XML: {error}") from error
+    doctype = root.getroottree().docinfo
+    if doctype.internalDTD is not None or doctype.doctype:
+        raise GatingMLError(f"{path.name}: declares a document type; remove it, gating files have none")
+    return root
+
+
+def local(element: etree._Element) -> str:
+    """Return the tag without its namespace; empty for comments and processing instructions."""
+    return etree.QName(element).localname if isinstance(element.tag, str) else ""
+
+
+def namespace(element: etree._Element) -> str:
+    """Return the namespace of the tag, or an empty string."""
+    return str(etree.QName(element).namespace or "") if isinstance(element.tag, str) else ""
+
+
+def attribute(element: etree._Element, name: str) -> str | None:
+    """Return an attribute by its local name, whatever namespace prefix the writer gave it."""
+    for key, value in element.attrib.items():
+        if str(key).rpartition("}")[2] == name:
+            return str(value)
+    return None
+
+
+def children(element: etree._Element, *names: str) -> Iterator[etree._Element]:
+    """Yield the child elements with these local names, all where none is given."""
+    for child in element:
+        if local(child) and (not names or local(child) in names):
+            yield child
