@@ -1,0 +1,195 @@
+"""The counts table: one row per population of every tube, or of every group of replicate tubes that are summed."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from il2cyto.counts.blocks import LABEL_COLUMNS, TUBE_COLUMNS, Block, collection_order, make_blocks
+from il2cyto.counts.intervals import Floats
+from il2cyto.counts.perul import PerUl, per_ul
+from il2cyto.counts.tree import nearest_ancestor
+from il2cyto.errors import TableError, did_you_mean
+from il2cyto.keys import ESTIMATED, NOT_ESTIMABLE
+from il2cyto.study.model import CountSpec, ErrorModel, Limits
+
+#: Columns of the counts table, in order.
+COUNT_COLUMNS: Final = (
+    *TUBE_COLUMNS,
+    "tube_id",
+    "n_tubes",
+    "strategy",
+    *LABEL_COLUMNS,
+    "count",
+    "parent_count",
+    "percent_parent",
+    "n_undefined",
+    "route",
+    "cells_per_ul",
+    "lower",
+    "upper",
+    "cv",
+    "below_lloq",
+    "status",
+    "reason",
+    "flags",
+    "percent_of",
+    "percent_ancestor",
+)
+
+
+def count_table(
+    tubes: pd.DataFrame,
+    populations: pd.DataFrame,
+    specs: Mapping[str, CountSpec],
+    errors: ErrorModel,
+    limits: Limits,
+    percent_of: Sequence[str] = (),
+) -> pd.DataFrame:
+    """Count every population of every tube: events, percentages, cells/µL with limits, and why something is missing.
+
+    Parameters
+    ----------
+    tubes
+        One row per tube that was gated: ``study, subject, arm, diagnosis, visit, visit_number, collection_date, ady,
+        days_since_dose, tube, tube_id, strategy, route, beads_per_test, blood_volume_ul, dilution, volume_ul,
+        alc_per_ul, repeat, retained_time_fraction``. Tubes of one subject, visit and tube type whose ``repeat`` is
+        ``sum`` make one group of rows; with ``apart:first`` or ``apart:latest`` each has its own rows.
+    populations
+        ``tube_id`` and the columns of `GatingResult.counts`; a row for the root is passed over.
+    specs
+        By tube type, the populations that carry its route.
+    errors, limits
+        Coefficients of variation, and events below which a count is flagged.
+    percent_of
+        Names or paths of ancestors for ``percent_ancestor``. Of these names the first that any ancestor of a population
+        matches is taken, and of several ancestors of that name the nearest; ``percent_of`` holds its path.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns `COUNT_COLUMNS`, ordered by subject, visit number, tube type and collection date. ``status`` and, where
+        it is ``not_estimable``, ``reason`` are about the count. A count without cells/µL is ``estimated``, and
+        ``reason`` says why it has none. ``cv`` is a fraction, ``below_lloq`` is empty for beads and for missing counts.
+        ``flags``, joined by ``;``: ``below_lloq``, ``below_lod``; ``few_beads`` in any tube of the row;
+        ``route_changed`` where a subject's tubes of this type came to cells/µL by different routes;
+        ``source_few_beads``, ``source_below_lloq`` and ``source_of_other_day`` for the tube that a chain starts from.
+
+    Raises
+    ------
+    TableError
+        If a column is missing, ids do not fit, tubes repeat without a rule, a name is ambiguous, or chains run in a
+        circle.
+    """
+    blocks: dict[tuple[str, str, str], list[Block]] = defaultdict(list)
+    for block in make_blocks(tubes, populations):
+        blocks[block.key].append(block)
+    results = _Results(blocks, specs, errors, limits)
+    rows = [result for key in blocks for result in results.of(key)]
+    histories: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for result in rows:
+        if not all(result.reasons):
+            subject, _, tube = result.block.key
+            histories[subject, tube].add(result.history)
+    tables = [_rows(result, limits, percent_of, changed=len(histories[result.block.key[::2]]) > 1) for result in rows]
+    if not tables:
+        return pd.DataFrame({column: [] for column in COUNT_COLUMNS})
+    return pd.concat(tables, ignore_index=True)[list(COUNT_COLUMNS)]
+
+
+def visit_block(blocks: Sequence[Block]) -> int:
+    """Position of the block that stands for the visit: the only one, the first collected, or the latest."""
+    if len(blocks) == 1:
+        return 0
+    tubes = pd.concat([block.tubes for block in blocks], ignore_index=True)
+    ordered = collection_order(tubes).index
+    return int(ordered[0] if tubes["repeat"].iloc[0] == "apart:first" else ordered[-1])
+
+
+class _Results:
+    """Cells/µL of the blocks, each computed once; a chained one asks for its source first."""
+
+    def __init__(
+        self,
+        blocks: Mapping[tuple[str, str, str], list[Block]],
+        specs: Mapping[str, CountSpec],
+        errors: ErrorModel,
+        limits: Limits,
+    ) -> None:
+        self._blocks, self._specs, self._errors, self._limits = blocks, specs, errors, limits
+        self._done: dict[tuple[str, str, str], list[PerUl]] = {}
+        self._open: list[tuple[str, str, str]] = []
+
+    def of(self, key: tuple[str, str, str]) -> list[PerUl]:
+        """Return the results of one subject, visit and tube type, one for each of its blocks."""
+        if key in self._open:
+            circle = " from ".join(tube for _, _, tube in [*self._open, key])
+            raise TableError(f"the counts of {key[0]} at {key[1]} are chained in a circle: {circle}")
+        if key not in self._done:
+            tube = key[2]
+            if tube not in self._specs:
+                raise TableError(f"tube type {tube!r} has no count rule{did_you_mean(tube, list(self._specs))}")
+            self._open.append(key)
+            self._done[key] = [
+                per_ul(block, self._specs[tube], self._errors, self._limits, self._source)
+                for block in self._blocks[key]
+            ]
+            self._open.pop()
+        return self._done[key]
+
+    def _source(self, subject: str, visit: str, tube: str) -> PerUl | None:
+        key = (subject, visit, tube)
+        return self.of(key)[visit_block(self._blocks[key])] if key in self._blocks else None
+
+
+def _rows(result: PerUl, limits: Limits, percent_of: Sequence[str], changed: bool) -> pd.DataFrame:
+    block = result.block
+    count, parent = block.counts.sum(axis=1), block.parent_counts.sum(axis=1)
+    counted = ~np.isnan(count)
+    cells = block.labels["role"].ne("beads").to_numpy() & counted
+    above = [nearest_ancestor(path, percent_of) for path in block.paths]
+    by_path = {path: float(events) for path, events in zip(block.paths, count, strict=True)}
+    flags = [
+        [
+            *(["below_lloq"] if is_cells and events < limits.lloq_events else []),
+            *(["below_lod"] if is_cells and events < limits.lod_events else []),
+            *result.flags,
+            *(["route_changed"] if changed else []),
+        ]
+        for is_cells, events in zip(cells, count, strict=True)
+    ]
+    first: dict[str, Any] = {column: block.tubes[column].iloc[0] for column in (*TUBE_COLUMNS, "strategy")}
+    columns = {
+        **{name: pd.Series([value] * len(count), dtype=block.tubes[name].dtype) for name, value in first.items()},
+        "tube_id": block.tube_id,
+        "n_tubes": len(block.tubes),
+        **{column: block.labels[column] for column in LABEL_COLUMNS},
+        "count": _whole(count),
+        "parent_count": _whole(parent),
+        "percent_parent": _percent(count, parent),
+        "n_undefined": _whole(block.undefined.sum(axis=1)),
+        "route": result.route,
+        "cells_per_ul": result.estimates.value,
+        "lower": result.estimates.lower,
+        "upper": result.estimates.upper,
+        "cv": result.estimates.cv,
+        "below_lloq": pd.Series(count < limits.lloq_events, dtype="boolean").mask(~cells),
+        "status": np.where(counted, ESTIMATED, NOT_ESTIMABLE).astype(object),
+        "reason": result.reasons,
+        "flags": [";".join(row) for row in flags],
+        "percent_of": above,
+        "percent_ancestor": _percent(count, np.array([by_path.get(path, np.nan) for path in above])),
+    }
+    return pd.DataFrame(columns)
+
+
+def _percent(count: Floats, parent: Floats) -> Floats:
+    return np.where(parent > 0, 100.0 * count / np.where(parent > 0, parent, 1.0), np.nan)
+
+
+def _whole(values: Floats) -> pd.Series:
+    return pd.Series(values).astype("Int64")

@@ -1,0 +1,55 @@
+"""A small version of the coverage study that ``validation/coverage.py`` runs in full."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+TUBES = 2000
+
+
+@pytest.fixture(scope="module")
+def coverage() -> ModuleType:
+    path = Path(__file__).parents[2] / "validation" / "coverage.py"
+    spec = importlib.util.spec_from_file_location("coverage_of_counts", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_limits_cover_the_blood_they_were_drawn_from(coverage: ModuleType) -> None:
+    cells = list(coverage.study(TUBES, seed=7))
+    assert len(cells) == len(coverage.ROUTES) * len(coverage.SIZES)
+    assert min(cell.expected_events for cell in cells) < 3
+    assert max(cell.expected_events for cell in cells) >= 10_000
+    error = (0.95 * 0.05 / TUBES) ** 0.5
+    for cell in cells:
+        assert cell.coverage >= 0.95 - 3 * error, cell
+        if cell.expected_events >= 30:
+            assert 0.93 <= cell.coverage <= 0.97, cell
+        else:
+            assert cell.coverage <= max(0.97, cell.garwood) + 3 * error, cell
+
+
+def test_a_wrong_error_model_would_be_seen(coverage: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    draw = coverage.volumetric(10.0)
+    original = coverage.by_volume
+    monkeypatch.setattr(coverage, "by_volume", lambda cells, volume_ul, cv: original(cells, volume_ul, 0 * cv))
+    estimates, _ = draw(coverage.np.random.default_rng(1), TUBES, 1000.0)
+    covered = ((estimates.lower <= 1000) & (estimates.upper >= 1000)).mean()
+    assert covered < 0.6
+
+
+def test_the_page_counts_its_lines(coverage: ModuleType) -> None:
+    cells = list(coverage.study(50, seed=1))[:2]
+    text = coverage.page(cells, 50, 1)
+    assert "Of 2 lines" in text
+    assert "--tubes 50 --seed 1" in text
+    assert text.count("| beads, 10,000 beads |") == 2
