@@ -1,0 +1,11 @@
+"""Pictures with matplotlib: the gates of a tube, trajectories by arm, a forest plot.
+
+Every function draws with matplotlib's object interface: nothing is shown, saved or made current. Single pictures take
+``ax=``; pictures of several panels make their own figure.
+"""
+
+from il2cyto.pl.forest import forest
+from il2cyto.pl.gates import gate, gates
+from il2cyto.pl.trajectories import trajectories, trajectory
+
+__all__ = ["forest", "gate", "gates", "trajectories", "trajectory"]
