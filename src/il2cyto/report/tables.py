@@ -1,0 +1,75 @@
+"""Tables of any shape as text: the join report and the manifest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from il2cyto.report.numbers import words
+
+
+@dataclass(frozen=True)
+class TextTable:
+    """A title, column headings and rows of text."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def text_table(title: str, table: pd.DataFrame) -> TextTable:
+    """Print every cell of a table as text.
+
+    Examples
+    --------
+    >>> text_table("", pd.DataFrame({"matched_on": ["visit"], "n": [3.0]}))
+    TextTable(title='', columns=('matched on', 'n'), rows=(('visit', '3'),))
+    """
+    columns = tuple(str(column).replace("_", " ") for column in table.columns)
+    return TextTable(title, columns, tuple(tuple(words(cell) for cell in row) for row in table.itertuples(index=False)))
+
+
+def manifest_tables(manifest: Mapping[str, Any]) -> tuple[TextTable, ...]:
+    """Lay a manifest out: plain values in the first table, then a table per nested part.
+
+    Examples
+    --------
+    >>> [table.rows for table in manifest_tables({"version": "1", "files": {"a.fcs": "12ab"}})]
+    [(('version', '1'),), (('a.fcs', '12ab'),)]
+    """
+    plain = tuple((str(key), words(value)) for key, value in manifest.items() if not _nested(value))
+    tables = [TextTable("", ("item", "value"), plain)] if plain else []
+    for key, value in manifest.items():
+        title = str(key).replace("_", " ")
+        if isinstance(value, Mapping):
+            tables.append(TextTable(title, ("item", "value"), tuple(_flatten(value))))
+        elif _nested(value) and value and all(isinstance(item, Mapping) for item in value):
+            columns = tuple(dict.fromkeys(str(name) for item in value for name in item))
+            rows = tuple(tuple(_inline(item.get(name)) for name in columns) for item in value)
+            tables.append(TextTable(title, columns, rows))
+        elif _nested(value):
+            tables.append(TextTable(title, ("value",), tuple((_inline(item),) for item in value)))
+    return tuple(tables)
+
+
+def _nested(value: Any) -> bool:
+    return isinstance(value, Mapping) or (isinstance(value, Sequence) and not isinstance(value, str))
+
+
+def _flatten(part: Mapping[str, Any], above: str = "") -> list[tuple[str, str]]:
+    rows: list[tuple[str, str]] = []
+    for key, value in part.items():
+        name = f"{above} › {key}" if above else str(key)
+        rows += _flatten(value, name) if isinstance(value, Mapping) else [(name, _inline(value))]
+    return rows
+
+
+def _inline(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_inline(item)}" for key, item in value.items())
+    if _nested(value):
+        return ", ".join(_inline(item) for item in value)
+    return words(value)

@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import pandas as pd
+
+from il2cyto.report.flags import group_failures, group_flags
+
+
+def rows(*lines):
+    columns = ["tube_id", "strategy", "population", "name", "below_lloq", "status", "reason", "flags"]
+    return pd.DataFrame(lines, columns=columns)
+
+
+def test_flags_are_grouped():
+    counts = rows(
+        ("T1", "treg", "CD4/Treg", "Treg", True, "estimated", "", "below_lloq;few_beads"),
+        ("T1", "treg", "CD4", "CD4", False, "estimated", "", "few_beads"),
+        ("T2", "treg", "CD4/Treg", "Treg", True, "estimated", "", "below_lloq"),
+        ("T3", "treg", "CD4/Treg", "Treg", None, "not_estimable", "marker absent: CD25", ""),
+        ("T3", "treg", "CD4/ICOS", "ICOS", pd.NA, "not_estimable", "marker absent: CD25", None),
+    )
+    below, lost, other = group_flags(counts)
+    assert (below.n, [(g.what, g.share, g.places) for g in below.groups]) == (
+        2,
+        [("Treg (treg)", "2 of 3 tubes", ("T1", "T2"))],
+    )
+    assert (lost.n, [(g.what, g.share, g.places) for g in lost.groups]) == (
+        2,
+        [("marker absent: CD25: Treg, ICOS", "2 populations in 1 tube", ("T3",))],
+    )
+    assert (other.n, [(g.what, g.share, g.places) for g in other.groups]) == (
+        1,
+        [("few beads", "1 tube, 2 populations", ("T1",))],
+    )
+
+
+def test_failures_that_say_the_same_share_a_line():
+    columns = ["severity", "step", "tube_id", "subject", "visit", "tube", "file", "kind", "message", "remedy"]
+    failures = pd.DataFrame(
+        [
+            ["notice", "check", "T1", "P1", "BL", "A", "a.fcs", "repair", "$TOT is 0", "none"],
+            ["notice", "check", "T2", "P2", "BL", "A", "b.fcs", "repair", "$TOT is 0", "none"],
+            ["failure", "gate", "T3", "P3", "BL", "A", "c.fcs", "FcsError", "c.fcs: cut short", "export again"],
+            ["failure", "link", None, "P4", "BL", None, None, "TableError", "no serum", ""],
+        ],
+        columns=columns,
+    )
+    (notice,) = group_failures(failures, "notice")
+    assert (notice.message, notice.places) == ("$TOT is 0", ("T1 (a.fcs)", "T2 (b.fcs)"))
+    cut, serum = group_failures(failures, "failure")
+    assert cut.places == ("T3",)  # the message names the file already
+    assert (serum.places, serum.kind) == (("P4 · BL",), "TableError")
