@@ -1,0 +1,91 @@
+"""The dosing and serum sheets: columns, dates and references; serum values are left as text."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import date
+
+from il2cyto.study.cells import CellReader
+from il2cyto.study.document import Document
+from il2cyto.study.findings import Findings, hint, one_of
+from il2cyto.study.model import Dose, SerumValue
+from il2cyto.study.sheets import Sheet
+
+DOSING = (("subject", "date", "dose", "unit", "route", "treatment"), ("comment",))
+SERUM = (("subject", "visit", "analyte", "value", "unit"), ("lloq", "uloq", "collection_date", "comment"))
+
+NO_SUBJECT = "the samples sheet has no such subject; correct the name, or add the subject's tubes there"
+
+
+def read_dosing(sheet: Sheet, subjects: Collection[str], findings: Findings) -> tuple[Dose, ...]:
+    """Read every dose; a row with a fault is reported and keeps placeholders.
+
+    Parameters
+    ----------
+    sheet
+        The dosing sheet.
+    subjects
+        Subjects of the samples sheet; empty when these are not known, and then not checked.
+    findings
+        Receives every problem.
+    """
+    doses = []
+    for row in sheet.rows:
+        cells = CellReader(sheet.file, row, findings)
+        text = cells.text("dose", required=True)
+        dose = Dose(
+            subject=_subject(cells, subjects),
+            date=cells.day("date", required=True) or date.min,
+            dose=(cells.positive("dose", "leave the row out when no dose was given") if text else None) or 0.0,
+            unit=cells.text("unit", required=True) or "",
+            route=cells.text("route", required=True) or "",
+            treatment=cells.text("treatment", required=True) or "",
+        )
+        doses.append(dose)
+    return tuple(doses)
+
+
+def read_serum(
+    sheet: Sheet, subjects: Collection[str], visits: Sequence[str], findings: Findings
+) -> tuple[SerumValue, ...]:
+    """Read every serum value, as text; see `read_dosing` for the parameters."""
+    values = []
+    for row in sheet.rows:
+        cells = CellReader(sheet.file, row, findings)
+        value = SerumValue(
+            subject=_subject(cells, subjects),
+            visit=(cells.choice("visit", visits, required=True) if visits else cells.text("visit")) or "",
+            analyte=cells.text("analyte", required=True) or "",
+            value=cells.text("value"),
+            unit=cells.text("unit", required=True) or "",
+            lloq=cells.text("lloq"),
+            uloq=cells.text("uloq"),
+            collection_date=cells.day("collection_date"),
+        )
+        values.append(value)
+    return tuple(values)
+
+
+def check_treatments(
+    file: str, dosing_file: str | None, document: Document, doses: Sequence[Dose], findings: Findings
+) -> None:
+    """Report study treatments that the dosing sheet does not have; note several treatments that all count."""
+    names = tuple(dict.fromkeys(dose.treatment for dose in doses if dose.treatment))
+    for treatment in document.treatments:
+        if treatment not in names:
+            known = f"{hint(treatment, names)}; it has: {one_of(names)}" if names else "; give the sheet as `dosing:`"
+            message = f"the dosing sheet has no such treatment{known}"
+            findings.problem(file, document.treatments_line, "treatments", treatment, message)
+    if dosing_file is not None and len(names) > 1 and not document.treatments:
+        message = (
+            f"the sheet has several treatments ({one_of(names)}) and all count in study days; "
+            "name those that should with `treatments:` in study.yaml"
+        )
+        findings.notice(dosing_file, None, "treatment", "", message)
+
+
+def _subject(cells: CellReader, subjects: Collection[str]) -> str:
+    value = cells.text("subject", required=True)
+    if value is not None and subjects and value not in subjects:
+        cells.problem("subject", f"{NO_SUBJECT}{hint(value, tuple(subjects))}")
+    return value or ""

@@ -1,0 +1,93 @@
+"""What ``study.yaml`` declares, as frozen objects: arms, visits, tube types, limits and the error model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One arm: its label, whether the others are compared with it, and the visits that are expected of it."""
+
+    id: str
+    label: str
+    reference: bool
+    visits: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Visit:
+    """One planned visit; `target_day` and `window` are study days, both ends of the window included."""
+
+    id: str
+    label: str
+    number: int
+    baseline: bool = False
+    target_day: int | None = None
+    window: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True)
+class StrategyRef:
+    """Where a gating strategy is: a packaged one, one below the data root, or one below the study folder."""
+
+    kind: Literal["packaged", "data", "study"]
+    path: Path
+    text: str
+
+
+@dataclass(frozen=True)
+class CountSpec:
+    """How events of a tube become cells/µL.
+
+    Attributes
+    ----------
+    route
+        One of `il2cyto.keys.ROUTES`.
+    beads
+        Population that holds the counting beads (route ``beads``).
+    population
+        Population whose cells/µL come from another tube (route ``chained``).
+    source_tube, source_population
+        Tube type and population that give these cells/µL (route ``chained``).
+    denominator
+        Population that the lymphocytes of the blood count correspond to (route ``dual``).
+    """
+
+    route: str
+    beads: str | None = None
+    population: str | None = None
+    source_tube: str | None = None
+    source_population: str | None = None
+    denominator: str | None = None
+
+
+@dataclass(frozen=True)
+class TubeType:
+    """One kind of tube of the study: its strategy, its panel file (``None``: the strategy's own) and its count."""
+
+    id: str
+    strategy: StrategyRef
+    panel: Path | None
+    count: CountSpec
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Events below which a count is not reported, not detected, or lacks beads."""
+
+    lloq_events: int = 100
+    lod_events: int = 20
+    min_beads: int = 1000
+
+
+@dataclass(frozen=True)
+class ErrorModel:
+    """Coefficients of variation (fractions) that join the counting error: pipetting, bead lot, volume, blood count."""
+
+    cv_pipetting: float = 0.025
+    cv_lot: float = 0.02
+    cv_volume: float = 0.03
+    cv_alc: float = 0.04

@@ -1,0 +1,233 @@
+"""The study as frozen objects: what `read_study` returns and every later step receives.
+
+Everything here can be pickled, so that workers can receive it; tables are built on request, so that pandas is not
+imported by reading a study.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from il2cyto.errors import Problem
+from il2cyto.study.design import Arm, CountSpec, ErrorModel, Limits, StrategyRef, TubeType, Visit
+from il2cyto.study.frozen import FrozenMapping
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = [
+    "Arm",
+    "CountSpec",
+    "Dose",
+    "ErrorModel",
+    "Limits",
+    "SerumValue",
+    "StrategyRef",
+    "Study",
+    "Subject",
+    "TubeRecord",
+    "TubeType",
+    "Visit",
+]
+
+
+@dataclass(frozen=True)
+class TubeRecord:
+    """One row of the samples sheet; strategy, panel and count are those of the tube type unless the row overrides them.
+
+    Attributes
+    ----------
+    age
+        Age in years at the collection, given or computed. The date of birth itself is not kept.
+    fcs, fcs_name
+        The file, resolved below the data root, and its name as written in the sheet.
+    volume, volume_unit
+        Acquired volume. A unit ``file_uL`` or ``file_nL`` means that ``$VOL`` of the FCS file is in this unit and that
+        `volume` is ``None``.
+    alc_per_ul
+        Lymphocytes/µL of the blood count of the same draw.
+    repeat
+        What to do with several tubes of one subject, visit and tube type: ``sum``, ``apart:first``, ``apart:latest``.
+    line
+        Line of the row in the sheet.
+    """
+
+    tube_id: str
+    subject: str
+    arm: str
+    diagnosis: str
+    sex: str | None
+    age: float
+    visit: str
+    collection_date: date
+    tube: str
+    fcs: Path
+    fcs_name: str
+    panel: Path | None
+    strategy: StrategyRef
+    count: CountSpec
+    beads_per_test: float | None
+    bead_lot: str | None
+    blood_volume_ul: float | None
+    dilution: float | None
+    volume: float | None
+    volume_unit: str | None
+    alc_per_ul: float | None
+    repeat: str | None
+    comment: str | None
+    line: int
+
+    @property
+    def route(self) -> str:
+        """Route from events to cells/µL of this tube."""
+        return self.count.route
+
+    @property
+    def volume_ul(self) -> float | None:
+        """Acquired volume in µL, or ``None`` when the sheet leaves it to the FCS file."""
+        per_ul = {"nL": 1000.0, "uL": 1.0, "mL": 0.001}
+        if self.volume is None or self.volume_unit not in per_ul:
+            return None
+        return self.volume / per_ul[self.volume_unit]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One subject, as every row of the samples sheet agrees."""
+
+    id: str
+    arm: str
+    diagnosis: str
+    sex: str | None
+
+
+@dataclass(frozen=True)
+class Dose:
+    """One row of the dosing sheet."""
+
+    subject: str
+    date: date
+    dose: float
+    unit: str
+    route: str
+    treatment: str
+
+
+@dataclass(frozen=True)
+class SerumValue:
+    """One row of the serum sheet; values and limits are text as written (``<2.4``), for the serum step to read."""
+
+    subject: str
+    visit: str
+    analyte: str
+    value: str | None
+    unit: str
+    lloq: str | None
+    uloq: str | None
+    collection_date: date | None
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """A study that was read and checked: every reference in it resolves.
+
+    Attributes
+    ----------
+    folder, data_root
+        Folder of ``study.yaml`` and folder that the FCS paths are relative to, both resolved.
+    arms, visits, tubes, subjects
+        By id; arms, visits and tubes in the order of ``study.yaml``, subjects in the order of the samples sheet.
+    percent_of
+        Names of ancestors for which percentages are tabulated besides that of the parent.
+    records
+        The tubes, in the order of the samples sheet.
+    treatments
+        Names in the dosing sheet that count as study treatment in study days and times since a dose; empty means all.
+    doses, serum_values
+        Rows of the dosing and serum sheets; empty without these sheets. `dosing` and `serum` give them as tables.
+    model_populations
+        Populations to be modelled; empty means all.
+    notices
+        What stops nothing and should be known: missing FCS files, visits outside their windows, spaces removed.
+    sha256
+        Hash of every file that was read, by name relative to `folder`.
+    """
+
+    id: str
+    title: str
+    registry: str | None
+    description: str | None
+    assumptions: tuple[str, ...]
+    folder: Path
+    data_root: Path
+    arms: FrozenMapping[str, Arm]
+    visits: FrozenMapping[str, Visit]
+    tubes: FrozenMapping[str, TubeType]
+    percent_of: tuple[str, ...]
+    limits: Limits
+    errors: ErrorModel
+    records: tuple[TubeRecord, ...]
+    subjects: FrozenMapping[str, Subject]
+    treatments: tuple[str, ...]
+    doses: tuple[Dose, ...]
+    serum_values: tuple[SerumValue, ...]
+    model_populations: tuple[str, ...]
+    notices: tuple[Problem, ...]
+    sha256: FrozenMapping[str, str]
+
+    @property
+    def baseline(self) -> str | None:
+        """Id of the baseline visit, or ``None`` when the study declares none."""
+        return next((visit.id for visit in self.visits.values() if visit.baseline), None)
+
+    @property
+    def reference_arm(self) -> str | None:
+        """Id of the arm that the others are compared with, or ``None`` in a study of one arm."""
+        return next((arm.id for arm in self.arms.values() if arm.reference), None)
+
+    def expected_visits(self, subject: str) -> tuple[str, ...]:
+        """Return the visits that the subject's arm expects, in the order of ``study.yaml``.
+
+        Raises
+        ------
+        KeyError
+            If the study has no such subject.
+        """
+        expected = self.arms[self.subjects[subject].arm].visits
+        return tuple(visit for visit in self.visits if visit in expected)
+
+    def missing_visits(self) -> pd.DataFrame:
+        """Return the visits that are expected and have no tube at all: columns ``subject, arm, visit``."""
+        import pandas as pd
+
+        present = {(record.subject, record.visit) for record in self.records}
+        rows = [
+            (subject.id, subject.arm, visit)
+            for subject in self.subjects.values()
+            for visit in self.expected_visits(subject.id)
+            if (subject.id, visit) not in present
+        ]
+        return pd.DataFrame(rows, columns=["subject", "arm", "visit"], dtype=object)
+
+    @property
+    def dosing(self) -> pd.DataFrame:
+        """The dosing sheet as a new table with the fields of `Dose` as columns; dates are `datetime.date`."""
+        return _table(Dose, self.doses)
+
+    @property
+    def serum(self) -> pd.DataFrame:
+        """The serum sheet as a new table with the fields of `SerumValue` as columns; blank cells are ``None``."""
+        return _table(SerumValue, self.serum_values)
+
+
+def _table(row_type: type[Any], rows: tuple[Any, ...]) -> pd.DataFrame:
+    import pandas as pd
+
+    columns = {field.name: [getattr(row, field.name) for row in rows] for field in fields(row_type)}
+    numeric = {name for name in columns if name == "dose"}
+    return pd.DataFrame(
+        {name: pd.Series(values, dtype="float64" if name in numeric else object) for name, values in columns.items()}
+    )

@@ -1,0 +1,157 @@
+"""Read a study: ``study.yaml`` and its sheets, with every problem at once."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from il2cyto.errors import Problem, StudyError
+from il2cyto.study import clinical, samples
+from il2cyto.study.document import Document, read_document
+from il2cyto.study.findings import Findings, in_file_order
+from il2cyto.study.frozen import FrozenMapping
+from il2cyto.study.model import Dose, SerumValue, Study
+from il2cyto.study.positions import MAX_BYTES, read_tree
+from il2cyto.study.rules import check_tubes, find_subjects, notice_tubes
+from il2cyto.study.sheets import Sheet, read_sheet
+
+COLUMNS = {"samples": (samples.REQUIRED, samples.OPTIONAL), "dosing": clinical.DOSING, "serum": clinical.SERUM}
+
+
+@dataclass(frozen=True, eq=False)
+class Inspection:
+    """What reading a study found: the study (``None`` when there are problems), its problems and its notices."""
+
+    study: Study | None
+    problems: tuple[Problem, ...]
+    notices: tuple[Problem, ...]
+
+
+def read_study(path: str | Path, *, data_root: Path | None = None) -> Study:
+    """Read ``study.yaml`` and its sheets.
+
+    Parameters
+    ----------
+    path
+        The file ``study.yaml``; the sheets and strategies that it names are looked up below its folder.
+    data_root
+        Folder that the FCS paths of the samples sheet start from. It overrides the key ``data_root`` of the file, whose
+        default is the study folder.
+
+    Raises
+    ------
+    StudyError
+        With every problem that was found, in file order. A missing FCS file is a notice and no problem.
+    """
+    inspection = inspect_study(path, data_root=data_root)
+    if inspection.study is None:
+        raise StudyError(inspection.problems)
+    return inspection.study
+
+
+def check_study(path: str | Path, data_root: Path | None = None) -> tuple[Problem, ...]:
+    """Return every problem of a study, in file order, without raising; an empty tuple means that it can be read."""
+    return inspect_study(path, data_root=data_root).problems
+
+
+def inspect_study(path: str | Path, *, data_root: Path | None = None) -> Inspection:
+    """Return the study, its problems and its notices, without raising; the parameters are those of `read_study`."""
+    findings = Findings()
+    path = Path(path)
+    names = [path.name]
+    hashes: dict[str, str] = {}
+    parts = _read_parts(path, data_root, names, hashes, findings)
+    problems = in_file_order(findings.problems, names)
+    notices = in_file_order(findings.notices, names)
+    study = None if problems or parts is None else _study(*parts, path.parent.resolve(), notices, hashes)
+    return Inspection(study, problems, notices)
+
+
+Parts = tuple[Document, tuple[samples.Tube, ...], tuple[Dose, ...], tuple[SerumValue, ...]]
+
+
+def _read_parts(
+    path: Path, data_root: Path | None, names: list[str], hashes: dict[str, str], findings: Findings
+) -> Parts | None:
+    content = _bytes(path, findings)
+    if content is None:
+        return None
+    hashes[path.name] = hashlib.sha256(content).hexdigest()
+    tree = read_tree(content, path.name, findings)
+    if tree is None:
+        if not findings.problems:
+            findings.problem(path.name, None, "", "", "the file is empty; `il2cyto new` writes one to start from")
+        return None
+    document = read_document(tree, path.name, path.parent.resolve(), data_root, findings)
+    sheets: dict[str, Sheet] = {}
+    for table, (file, sheet_path) in document.sheets.items():
+        names.append(file)
+        sheet = read_sheet(sheet_path, file, table, *COLUMNS[table], findings)
+        if sheet is not None:
+            sheets[table] = sheet
+            hashes[file] = sheet.sha256
+    tubes = samples.read_samples(sheets["samples"], document, findings) if "samples" in sheets else ()
+    records = [tube.record for tube in tubes]
+    subjects = find_subjects(record for record in records if record.subject)
+    visits = tuple(document.visits)
+    doses = clinical.read_dosing(sheets["dosing"], subjects, findings) if "dosing" in sheets else ()
+    values = clinical.read_serum(sheets["serum"], subjects, visits, findings) if "serum" in sheets else ()
+    if "samples" in sheets:
+        check_tubes(sheets["samples"].file, tubes, findings)
+        if not records and not findings.problems:
+            findings.problem(sheets["samples"].file, None, "", "", "the sheet has no rows; add one row per tube")
+    if "dosing" in sheets or "dosing" not in document.keys:
+        dosing = sheets["dosing"].file if "dosing" in sheets else None
+        clinical.check_treatments(path.name, dosing, document, doses, findings)
+    if not findings.problems:
+        # notices about rows look things up that only a study without problems has
+        notice_tubes(sheets["samples"].file, records, document, doses, findings)
+    return document, tubes, doses, values
+
+
+def _bytes(path: Path, findings: Findings) -> bytes | None:
+    try:
+        if not path.is_file():
+            findings.problem(str(path), None, "", "", "no file is there; give the path of study.yaml")
+            return None
+        with path.open("rb") as stream:
+            return stream.read(MAX_BYTES + 1)
+    except (OSError, ValueError) as error:
+        findings.problem(str(path), None, "", "", f"the file cannot be read: {error}")
+        return None
+
+
+def _study(
+    document: Document,
+    tubes: tuple[samples.Tube, ...],
+    doses: tuple[Dose, ...],
+    values: tuple[SerumValue, ...],
+    folder: Path,
+    notices: tuple[Problem, ...],
+    hashes: dict[str, str],
+) -> Study:
+    records = tuple(tube.record for tube in tubes)
+    return Study(
+        id=document.id,
+        title=document.title,
+        registry=document.registry,
+        description=document.description,
+        assumptions=document.assumptions,
+        folder=folder,
+        data_root=document.roots.data,
+        arms=FrozenMapping(document.arms),
+        visits=FrozenMapping(document.visits),
+        tubes=FrozenMapping(document.tubes),
+        percent_of=document.percent_of,
+        limits=document.limits,
+        errors=document.errors,
+        records=records,
+        subjects=FrozenMapping(find_subjects(records)),
+        treatments=document.treatments,
+        doses=doses,
+        serum_values=values,
+        model_populations=document.model_populations,
+        notices=notices,
+        sha256=FrozenMapping(hashes),
+    )

@@ -1,0 +1,160 @@
+"""The samples sheet: one row per tube, each checked by itself. `rules` checks the rows against each other."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from datetime import date
+from functools import partial
+from pathlib import Path
+
+from il2cyto.keys import ROUTES
+from il2cyto.study.cells import CellReader
+from il2cyto.study.document import Document
+from il2cyto.study.findings import Findings
+from il2cyto.study.model import CountSpec, StrategyRef, TubeRecord
+from il2cyto.study.paths import DATA_REMEDY, below, panel_file, strategy_reference
+from il2cyto.study.sheets import Row, Sheet
+from il2cyto.study.tubes import missing_keys
+
+REQUIRED = ("tube_id", "subject", "arm", "diagnosis", "visit", "collection_date", "tube", "fcs")
+OPTIONAL = (
+    "sex", "birth_date", "age_years", "panel", "strategy", "route", "beads_per_test", "bead_lot", "blood_volume_ul",
+    "dilution", "volume", "volume_unit", "alc_per_ul", "repeat", "comment",
+)  # fmt: skip
+#: CDISC codes.
+SEXES = ("F", "M", "U", "INTERSEX")
+UNITS = ("uL", "nL", "mL", "file_uL", "file_nL")
+REPEATS = ("sum", "apart:first", "apart:latest")
+
+#: Numbers that each route needs, with what to write there.
+AMOUNTS = {
+    "beads_per_test": "write the number of beads per tube that the lot states, for example 51230",
+    "blood_volume_ul": "write the microlitres of blood in the tube, for example 50",
+    "dilution": "write total volume / blood volume, 1 when undiluted",
+    "volume": "write the acquired volume, or leave it blank with the unit file_uL or file_nL",
+    "alc_per_ul": "write the lymphocytes per microlitre of the blood count, for example 1500",
+}
+ROUTE_COLUMNS = {
+    "beads": ("beads_per_test", "blood_volume_ul"),
+    "volumetric": ("volume_unit", "dilution"),
+    "dual": ("alc_per_ul",),
+}
+#: A lymphocyte count below this is more likely to be in 10⁹/L than in cells/µL.
+FEW_LYMPHOCYTES = 20
+MAX_AGE = 120
+DAYS_PER_YEAR = 365.25
+MASKED = frozenset({"birth_date"})
+
+
+@dataclass(frozen=True)
+class Tube:
+    """A row as far as it could be read, with the date of birth that only the checks between rows see."""
+
+    record: TubeRecord
+    birth_date: date | None
+
+
+def read_samples(sheet: Sheet, document: Document, findings: Findings) -> tuple[Tube, ...]:
+    """Read every row; in a row with a fault placeholders stand, and a study is never made of them."""
+    if not {"birth_date", "age_years"} & set(sheet.columns):
+        message = "the sheet has neither birth_date nor age_years; add one of these columns"
+        findings.problem(sheet.file, sheet.header, "age_years", "", message)
+    routes: dict[str, str] = {}
+    tubes = tuple(_tube(CellReader(sheet.file, row, findings, MASKED), document, row, routes) for row in sheet.rows)
+    for column, why in routes.items():
+        findings.problem(sheet.file, sheet.header, column, "", f"{why} needs this column; {_remedy(column)}")
+    return tubes
+
+
+def _tube(cells: CellReader, document: Document, row: Row, missing: dict[str, str]) -> Tube:
+    collected = cells.day("collection_date", required=True)
+    birth_date = cells.day("birth_date")
+    arms, visits, types = (tuple(known) for known in (document.arms, document.visits, document.tubes))
+    type_id = cells.choice("tube", types, required=True) if types else cells.text("tube")
+    route = cells.choice("route", ROUTES)
+    count = document.tubes[type_id].count if type_id in document.tubes else CountSpec("")
+    if route is not None:
+        count = replace(count, route=route)
+        for key in missing_keys(count) if type_id is not None else ():
+            cells.problem("route", f"this route needs tubes.{type_id}.count.{key} in study.yaml; add the key there")
+    tube_type = document.tubes.get(type_id or "")
+    record = TubeRecord(
+        tube_id=cells.identifier("tube_id") or "",
+        subject=cells.label("subject") or "",
+        arm=(cells.choice("arm", arms, required=True) if arms else cells.text("arm")) or "",
+        diagnosis=cells.text("diagnosis", required=True) or "",
+        sex=cells.choice("sex", SEXES),
+        age=_age(cells, collected, birth_date),
+        visit=(cells.choice("visit", visits, required=True) if visits else cells.text("visit")) or "",
+        collection_date=collected or date.min,
+        tube=type_id or "",
+        fcs=_fcs(cells, document),
+        fcs_name=cells.cell("fcs"),
+        panel=cells.resolved("panel", partial(panel_file, roots=document.roots))
+        or (tube_type.panel if tube_type else None),
+        strategy=cells.resolved("strategy", partial(strategy_reference, roots=document.roots))
+        or (tube_type.strategy if tube_type else StrategyRef("study", Path(), "")),
+        count=count,
+        beads_per_test=cells.positive("beads_per_test", AMOUNTS["beads_per_test"]),
+        bead_lot=cells.text("bead_lot"),
+        blood_volume_ul=cells.positive("blood_volume_ul", AMOUNTS["blood_volume_ul"]),
+        dilution=cells.positive("dilution", AMOUNTS["dilution"]),
+        volume=cells.positive("volume", AMOUNTS["volume"]),
+        volume_unit=cells.choice("volume_unit", UNITS),
+        alc_per_ul=cells.positive("alc_per_ul", AMOUNTS["alc_per_ul"]),
+        repeat=cells.choice("repeat", REPEATS),
+        comment=cells.text("comment"),
+        line=row.line,
+    )
+    _check_amounts(cells, record, missing)
+    return Tube(record, birth_date)
+
+
+def _remedy(column: str) -> str:
+    return AMOUNTS.get(column, f"write one of: {', '.join(UNITS)}")
+
+
+def _check_amounts(cells: CellReader, record: TubeRecord, missing: dict[str, str]) -> None:
+    """Report what the route of a tube needs and the row does not give; a column that is absent is reported once."""
+    why = f"route {record.route!r} of tube {record.tube}"
+    for column in ROUTE_COLUMNS.get(record.route, ()):
+        if column not in cells.row.cells:
+            missing.setdefault(column, why)
+        elif not cells.cell(column):
+            cells.problem(column, f"{why} needs this cell; {_remedy(column)}")
+    unit = cells.cell("volume_unit")
+    if unit.startswith("file_") and cells.cell("volume"):
+        cells.problem("volume", f"the unit {unit} takes the volume from the FCS file; leave this cell blank")
+    elif unit in UNITS and not unit.startswith("file_") and not cells.cell("volume"):
+        cells.problem("volume", f"the unit {unit} needs a volume; {AMOUNTS['volume']}")
+    elif cells.cell("volume") and not unit and "volume_unit" not in ROUTE_COLUMNS.get(record.route, ()):
+        cells.problem("volume_unit", f"a volume needs its unit; {_remedy('volume_unit')}")
+    if record.alc_per_ul is not None and record.alc_per_ul < FEW_LYMPHOCYTES:
+        message = "so few lymphocytes per microlitre: is this in 10⁹/L? Then multiply it by 1000"
+        cells.findings.notice(cells.file, record.line, "alc_per_ul", cells.cell("alc_per_ul"), message)
+
+
+def _fcs(cells: CellReader, document: Document) -> Path:
+    if cells.text("fcs", required=True) is None:
+        return Path()
+    return cells.resolved("fcs", partial(below, document.roots.data, remedy=DATA_REMEDY)) or Path()
+
+
+def _age(cells: CellReader, collected: date | None, birth_date: date | None) -> float:
+    """Return the age in years at the collection, from exactly one of the two columns."""
+    years = cells.number("age_years", "write the age in years, for example 11.5")
+    if years is not None and not 0 <= years <= MAX_AGE:
+        cells.problem("age_years", f"the age must lie from 0 to {MAX_AGE} years; correct it")
+    given = [column for column in ("birth_date", "age_years") if cells.cell(column)]
+    if len(given) == 2:
+        cells.problem("age_years", "birth_date is given too; leave one of the two cells blank")
+    if not given and {"birth_date", "age_years"} & set(cells.row.cells):
+        column = "age_years" if "age_years" in cells.row.cells else "birth_date"
+        cells.problem(column, "the age is unknown; fill in age_years or birth_date")
+    if years is not None or birth_date is None or collected is None:
+        return math.nan if years is None else years
+    age = (collected - birth_date).days / DAYS_PER_YEAR
+    if not 0 <= age <= MAX_AGE:
+        cells.problem("birth_date", f"the age at collection would not lie from 0 to {MAX_AGE} years; correct a date")
+    return age
