@@ -38,9 +38,9 @@ def parse_text(content: bytes, name: str) -> tuple[dict[str, str], tuple[Repair,
         repairs.append(Repair("TEXT", "no delimiter at its end", "the end of the segment ends the last value", False))
         trimmed += delimiter
     tokens = _split_escaped(trimmed, delimiter)
-    if not _plausible(tokens):
+    if not _plausible(tokens, delimiter):
         plain = trimmed[:-1].split(delimiter)
-        if not _plausible(plain):
+        if not _plausible(plain, delimiter):
             raise FcsError(
                 f"{name}: TEXT does not split at {delimiter!r} into keywords and values "
                 f"({len(tokens)} parts as the standard reads it, {len(plain)} with empty values)"
@@ -64,8 +64,9 @@ def _split_escaped(text: str, delimiter: str) -> list[str]:
     return [piece.replace(mark, delimiter) for piece in pieces]
 
 
-def _plausible(tokens: list[str]) -> bool:
+def _plausible(tokens: list[str], delimiter: str) -> bool:
+    """Whether tokens pair up. A delimiter inside a *key* is an empty value that swallowed the keyword after it."""
     keys = [token.strip() for token in tokens[::2]]
-    if len(tokens) % 2 or not all(keys):
+    if len(tokens) % 2 or not all(keys) or any(delimiter in key for key in keys):
         return False
     return {"$PAR", "$DATATYPE"} <= {key.upper() for key in keys}

@@ -139,6 +139,11 @@ class _Reader:
                 matrices=self.matrices(get("matrices")),
                 populations=tuple(self.population(node) for node in self.items(get("populations"), "populations", top)),
                 panel=self.panel,
+                axes={
+                    label: self.text(axis.entries["transform"], "transform", axis)
+                    for label, axis in self.axes.items()
+                    if "transform" in axis.entries
+                },
             )
         except StrategyError as error:
             text = str(error)

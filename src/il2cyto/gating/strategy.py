@@ -73,6 +73,8 @@ class GatingStrategy:
     without_matrix
         What gates that want the file's matrix do with a file that has none: refuse it, or (as Gating-ML reads) take the
         values uncompensated, with a note in the result.
+    axes
+        Transform in which each marker or channel is shown, by name; pictures only, counts do not depend on it.
 
     Raises
     ------
@@ -88,6 +90,7 @@ class GatingStrategy:
     version: str = "1"
     description: str = ""
     without_matrix: Literal["refuse", "uncompensated"] = "refuse"
+    axes: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.paths  # noqa: B018  # resolves every parent

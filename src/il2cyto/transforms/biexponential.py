@@ -27,8 +27,9 @@ def second_rate(b: float, w: float) -> float:
     def condition(d: float) -> float:
         return 2.0 * (math.log(d) - math.log(b)) + w * (d + b)
 
-    # d >= b exp(-w b) makes the condition <= 0, d = b makes it positive
-    return float(brentq(condition, b * math.exp(-w * b), b, xtol=2e-300, rtol=4 * np.finfo(np.float64).eps))
+    # the root lies above b exp(-w b), taken a little lower against rounding, and below b
+    lower = b * math.exp(-w * b) * (1.0 - 1e-14)
+    return float(brentq(condition, lower, b, xtol=2e-300, rtol=4 * np.finfo(np.float64).eps))
 
 
 def _taylor(y: FloatArray, coefficients: FloatArray) -> FloatArray:

@@ -1,0 +1,97 @@
+"""Everything that can be wrong before anything runs; writes nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from il2cyto.errors import Il2CytoError, Problem
+from il2cyto.gating import GatingStrategy
+from il2cyto.steps.tube import load_strategies
+from il2cyto.study.model import Study
+from il2cyto.study.read import inspect_study
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    """What a check found: the study if its files can be read, every problem, and notices that stop nothing."""
+
+    study: Study | None
+    problems: tuple[Problem, ...]
+    notices: tuple[Problem, ...]
+
+
+def check(path: str | Path, data_root: Path | None = None) -> CheckReport:
+    """Read a study, its strategies and its panels, and fit them together.
+
+    Parameters
+    ----------
+    path
+        ``study.yaml``.
+    data_root
+        Folder that FCS paths start from, instead of the one that the study names.
+    """
+    inspection = inspect_study(path, data_root=data_root)
+    problems = list(inspection.problems)
+    if inspection.study is not None:
+        problems += _strategies(inspection.study, Path(path).name)
+    return CheckReport(inspection.study, tuple(problems), inspection.notices)
+
+
+def _strategies(study: Study, file: str) -> list[Problem]:
+    problems: list[Problem] = []
+    seen: set[tuple[Path, Path | None]] = set()
+    for record in study.records:
+        key = (record.strategy.path, record.panel)
+        if key in seen:
+            continue
+        seen.add(key)
+        where = f"tubes.{record.tube}"
+        try:
+            strategies, panel = load_strategies(*key)
+        except Il2CytoError as error:
+            problems.append(Problem(file, None, where, record.strategy.text, str(error)))
+            continue
+        for strategy in [s for s in (strategies.default, *strategies.by_file.values()) if s is not None]:
+            found = _names(strategy, record.count.beads, "beads") + _names(
+                strategy, record.count.population, "population"
+            )
+            found += _names(strategy, record.count.denominator, "denominator")
+            if panel is not None or strategy.panel is not None:
+                known = (panel or strategy.panel).markers  # type: ignore[union-attr]  # one of them is given
+                found += [
+                    f"panel {(panel or strategy.panel).id} lacks marker {name!r}, which a gate asks for"  # type: ignore[union-attr]
+                    for name in strategy.markers()
+                    if name not in known and not _looks_like_channel(name)
+                ]
+            problems += [Problem(file, None, where, record.strategy.text, message) for message in dict.fromkeys(found)]
+    for name, tube in study.tubes.items():
+        source = tube.count.source_tube
+        if source is None or tube.count.source_population is None:
+            continue
+        for record in study.records:
+            if record.tube == source:
+                try:
+                    strategies, _ = load_strategies(record.strategy.path, record.panel)
+                    strategies.for_file(Path(record.fcs_name).name).resolve(tube.count.source_population)
+                except Il2CytoError as error:
+                    problems.append(
+                        Problem(file, None, f"tubes.{name}.count.from", tube.count.source_population, str(error))
+                    )
+                break
+    return problems
+
+
+def _names(strategy: GatingStrategy, name: str | None, key: str) -> list[str]:
+    if name is None:
+        return []
+    try:
+        strategy.resolve(name)
+    except Il2CytoError as error:
+        return [f"count.{key}: {error}"]
+    return []
+
+
+def _looks_like_channel(name: str) -> bool:
+    """Whether a name may be a ``$PnN`` that no panel needs to list, such as FSC-A or Time."""
+    return name.casefold() == "time" or name.endswith(("-A", "-H", "-W"))

@@ -1,0 +1,190 @@
+"""Gate one tube: the work of one process, from a row of the sheet to one folder of results."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from il2cyto import __version__
+from il2cyto.errors import Il2CytoError
+from il2cyto.exchange import StrategySet, read_strategies
+from il2cyto.fcs import read_fcs
+from il2cyto.gates import RectangleGate
+from il2cyto.gating import GatingResult, GatingStrategy
+from il2cyto.panel import Panel
+from il2cyto.provenance import hash_content, write_text
+from il2cyto.study.model import TubeRecord
+
+#: Raised when the content of ``result.json`` or ``plots.json`` changes.
+RESULT_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class TubeOutcome:
+    """What became of one tube.
+
+    Attributes
+    ----------
+    content
+        The content of ``result.json``, or ``None`` if the tube failed.
+    error
+        ``(kind, message)`` of a failure.
+    reused
+        Whether an earlier result with the same key was taken.
+    seconds
+        Time it took; for the screen only.
+    """
+
+    tube_id: str
+    content: dict[str, Any] | None
+    error: tuple[str, str] | None = None
+    reused: bool = False
+    seconds: float = 0.0
+
+
+@lru_cache(maxsize=64)
+def load_strategies(path: Path, panel: Path | None) -> tuple[StrategySet, Panel | None]:
+    """Read a strategy and the panel of a tube type, once per process."""
+    own = Panel.from_csv(panel) if panel is not None else None
+    return read_strategies(path, own), own
+
+
+def gate_tube(record: TubeRecord, out: Path, *, reuse: bool = True) -> TubeOutcome:
+    """Gate the tube of one row and write its folder; every expected error becomes part of the outcome.
+
+    Parameters
+    ----------
+    record
+        The row of the samples sheet.
+    out
+        Folder of the run; the tube's files go to ``tubes/<tube_id>/``.
+    reuse
+        Take a result that stands there already if everything that decides it is the same.
+    """
+    started = time.perf_counter()
+    try:
+        content, reused = _gate(record, out, reuse)
+    except Il2CytoError as error:
+        return TubeOutcome(record.tube_id, None, (type(error).__name__, str(error)))
+    except MemoryError:
+        return TubeOutcome(
+            record.tube_id, None, ("MemoryError", f"{record.fcs_name}: not enough memory; use fewer jobs")
+        )
+    return TubeOutcome(record.tube_id, content, reused=reused, seconds=time.perf_counter() - started)
+
+
+def _gate(record: TubeRecord, out: Path, reuse: bool) -> tuple[dict[str, Any], bool]:
+    strategies, panel = load_strategies(record.strategy.path, record.panel)
+    strategy = strategies.for_file(Path(record.fcs_name).name)
+    sample = read_fcs(record.fcs, panel)
+    key = result_key(sample.sha256, strategy, panel or strategy.panel)
+    folder = out / "tubes" / record.tube_id
+    if reuse:
+        found = _earlier(folder, key)
+        if found is not None:
+            return found, True
+    result = strategy.apply(sample)
+    content = {
+        "format": RESULT_FORMAT,
+        "il2cyto": __version__,
+        "key": key,
+        "tube_id": record.tube_id,
+        "fcs_sha256": sample.sha256,
+        "strategy": strategy.id,
+        "strategy_version": strategy.version,
+        "strategy_sha256": strategy.content_hash,
+        "panel_sha256": result.panel.content_hash if result.panel is not None else None,
+        "n_events": sample.n_events,
+        "fcs_version": sample.version,
+        "vol": sample.keywords.get("$VOL", "").strip() or None,
+        "repairs": [
+            [repair.keyword, repair.found[:200], repair.assumed, repair.affects_numbers] for repair in sample.repairs
+        ],
+        "notes": list(result.notes),
+        "missing_markers": list(result.missing_markers),
+        "retained_time_fraction": retained_time_fraction(result),
+        "counts": _plain(result),
+    }
+    from il2cyto.steps.pictures import tube_pictures
+
+    # the result is written last: where it stands, the pictures stand too
+    write_text(folder / "plots.json", json.dumps(tube_pictures(result, record.tube_id), separators=(",", ":")))
+    write_text(folder / "result.json", json.dumps(content, indent=1, ensure_ascii=False))
+    return content, False
+
+
+def result_key(fcs_sha256: str, strategy: GatingStrategy, panel: Panel | None) -> str:
+    """Return the hash of everything that decides the result of a tube."""
+    return hash_content(
+        {
+            "format": RESULT_FORMAT,
+            "il2cyto": __version__,
+            "fcs": fcs_sha256,
+            "strategy": strategy.content_hash,
+            "axes": dict(strategy.axes),
+            "panel": panel.content_hash if panel is not None else None,
+        }
+    )
+
+
+def _earlier(folder: Path, key: str) -> dict[str, Any] | None:
+    path = folder / "result.json"
+    if not path.is_file() or not (folder / "plots.json").is_file():
+        return None
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return content if isinstance(content, dict) and content.get("key") == key else None
+
+
+def _plain(result: GatingResult) -> list[dict[str, Any]]:
+    rows = []
+    for row in result.counts.to_dict("records"):
+        known = row["status"] == "estimated"
+        rows.append(
+            {
+                **row,
+                "count": int(row["count"]) if known else None,
+                "parent_count": int(row["parent_count"]) if not _missing(row["parent_count"]) else None,
+                "percent_parent": None if np.isnan(row["percent_parent"]) else float(row["percent_parent"]),
+                "n_undefined": int(row["n_undefined"]) if known else None,
+            }
+        )
+    return rows
+
+
+def _missing(value: object) -> bool:
+    import pandas as pd
+
+    return value is pd.NA
+
+
+def retained_time_fraction(result: GatingResult) -> float | None:
+    """Return the share of the acquisition time that time gates keep; ``None`` where it cannot be told.
+
+    A volumetric count scales the acquired volume by it. Time gates are populations of role ``time_qc``; only ranges on
+    the time channel can be measured.
+    """
+    populations = [p for p in result.strategy.populations if p.role == "time_qc"]
+    if not populations:
+        return 1.0
+    times = [channel.index for channel in result.sample.channels if channel.is_time]
+    if len(populations) != 1 or len(times) != 1 or not result.sample.n_events:
+        return None
+    gate = populations[0].gate
+    if not isinstance(gate, RectangleGate) or len(gate.limits) != 1 or gate.limits[0].dimension.transform is not None:
+        return None
+    time_values = result.sample.linear(times)[:, 0]
+    first, last = float(np.nanmin(time_values)), float(np.nanmax(time_values))
+    if not last > first:
+        return None
+    low = first if gate.limits[0].minimum is None else max(first, gate.limits[0].minimum)
+    high = last if gate.limits[0].maximum is None else min(last, gate.limits[0].maximum)
+    return max(high - low, 0.0) / (last - first)

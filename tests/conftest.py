@@ -1,0 +1,25 @@
+"""Shared fixtures: where the public reference files stand, and small samples made on the spot."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile(
+    "il2cyto", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+settings.load_profile("il2cyto")
+
+
+@pytest.fixture(scope="session")
+def reference() -> Path:
+    """Folder of the public reference files."""
+    value = os.environ.get("IL2CYTO_REFERENCE")
+    if not value:
+        pytest.skip("IL2CYTO_REFERENCE is not set: it names the folder of the public reference files")
+    folder = Path(value)
+    assert folder.is_dir(), f"IL2CYTO_REFERENCE = {value}: no such folder"
+    return folder
