@@ -122,3 +122,25 @@ def test_failed_tubes_are_listed_with_their_message():
     assert len(list_subjects(trial)) == 12
     only = replace(trial, plots=(), failures=trial.failures.iloc[:0])
     assert not any(tube["failure"] for tube in page_data(only, {})["tubes"])
+
+
+def test_summed_tubes_keep_their_own_pictures():
+    table = counts(("P1", "A", "V1", "Treg", 4.0, "estimated")).assign(tube_id="T1+T2", n_tubes=2)
+    tubes = page_data(inputs(table), {"T1": 0, "T2": 1})["tubes"]
+    assert [(tube["id"], tube["subject"], tube["visit"], tube["block"]) for tube in tubes] == [
+        ("T1", "P1", "Baseline", 0),
+        ("T2", "P1", "Baseline", 1),
+    ]
+    # an id of its own with a plus in it stays whole
+    assert [tube["id"] for tube in page_data(inputs(table), {"T1+T2": 0})["tubes"]] == ["T1+T2"]
+
+
+def test_a_subject_without_any_result_is_listed():
+    failures = pd.DataFrame(
+        [{**dict.fromkeys(FAILURE_COLUMNS, ""), "severity": "failure", "subject": "P9", "visit": "V1"}]
+    )
+    trial = inputs(TABLE, failures=failures.assign(message="cut short"))
+    assert list_subjects(trial)[-1] == ("P9", "", "")
+    assert page_data(trial, {})["failed"] == [[3, 0, page_data(trial, {})["texts"].index("cut short")]]
+    everyone = pd.DataFrame({"subject": ["P9", "P8"], "arm": ["C", "A"], "diagnosis": ["SLE", ""]})
+    assert ("P9", "C", "SLE") in list_subjects(inputs(TABLE, failures=failures, subjects=everyone))

@@ -50,6 +50,7 @@ def test_manifest_of_any_depth():
         {
             "version": "1",
             "packages": {"numpy": {"version": "2"}},
+            "tubes": {"T1": {"sha256": "0a", "n_events": 5}, "T2": {"sha256": "0b", "warnings": ["x"]}},
             "files": [{"file": "a", "bytes": 3}, {"file": "b"}],
             "words": ["x", "y"],
             "none": [],
@@ -58,6 +59,7 @@ def test_manifest_of_any_depth():
     assert [(table.title, table.rows) for table in tables] == [
         ("", (("version", "1"),)),
         ("packages", (("numpy › version", "2"),)),
+        ("tubes", (("T1", "0a", "5", ""), ("T2", "0b", "", "x"))),
         ("files", (("a", "3"), ("b", ""))),
         ("words", (("x",), ("y",))),
         ("none", ()),

@@ -36,7 +36,7 @@ class FlagGroup:
 
 @dataclass(frozen=True)
 class FlagSection:
-    """All groups of one kind of flag; ``n`` values or tubes in total."""
+    """All groups of one kind of flag; ``n`` values or tubes in total; ``expected`` if it needs no attention."""
 
     title: str
     meaning: str
@@ -44,6 +44,7 @@ class FlagSection:
     n: int
     unit: str
     groups: tuple[FlagGroup, ...]
+    expected: bool = False
 
 
 def group_failures(failures: pd.DataFrame, severity: str) -> tuple[FailureGroup, ...]:
@@ -51,9 +52,11 @@ def group_failures(failures: pd.DataFrame, severity: str) -> tuple[FailureGroup,
     rows = failures[failures["severity"] == severity]
     places: dict[tuple[str, str, str, str], list[str]] = {}
     for row in rows.to_dict("records"):
-        key = (words(row["step"]), words(row["kind"]), words(row["message"]), words(row["remedy"]))
-        named = words(row["tube_id"]) or " · ".join(filter(None, (words(row["subject"]), words(row["visit"]))))
         file = words(row["file"])
+        # the place names the file, so messages that differ in it alone become one
+        message = words(row["message"]).removeprefix(f"{file}: ")
+        key = (words(row["step"]), words(row["kind"]), message, words(row["remedy"]))
+        named = words(row["tube_id"]) or " · ".join(filter(None, (words(row["subject"]), words(row["visit"]))))
         place = f"{named} ({file})" if named and file and file not in key[2] else named or file
         found = places.setdefault(key, [])
         if place and place not in found:
@@ -71,6 +74,9 @@ def group_flags(counts: pd.DataFrame) -> tuple[FlagSection, ...]:
     """
     below = counts[[not is_missing(value) and bool(value) for value in counts["below_lloq"]]]
     lost = counts[counts["status"] == NOT_ESTIMABLE]
+    uncounted = counts[
+        (counts["status"] != NOT_ESTIMABLE) & counts["cells_per_ul"].isna() & counts["reason"].map(words).ne("")
+    ]
     sections = [
         FlagSection(
             "Below LLOQ",
@@ -88,6 +94,15 @@ def group_flags(counts: pd.DataFrame) -> tuple[FlagSection, ...]:
             "values",
             _by_reason(lost),
         ),
+        FlagSection(
+            "Counted, but without cells/µL",
+            "Events and percentages exist; the reason says why they are not turned into cells/µL.",
+            "Reason",
+            len(uncounted),
+            "values",
+            _by_reason(uncounted),
+            expected=True,
+        ),
     ]
     named: dict[str, list[int]] = {}
     for position, flags in enumerate(counts["flags"]):
@@ -96,7 +111,8 @@ def group_flags(counts: pd.DataFrame) -> tuple[FlagSection, ...]:
     # a below-LLOQ flag repeats the column of the same name
     groups = [_by_flag(flag, counts, found) for flag, found in named.items() if flag != "below_lloq"]
     tubes = {place for group in groups for place in group.places}
-    sections.append(
+    sections.insert(
+        2,
         FlagSection(
             "Other flags",
             "The number is used; the flag says what to look at.",
@@ -104,7 +120,7 @@ def group_flags(counts: pd.DataFrame) -> tuple[FlagSection, ...]:
             len(tubes),
             "tubes",
             tuple(groups),
-        )
+        ),
     )
     return tuple(sections)
 
@@ -133,7 +149,9 @@ def _by_flag(flag: str, counts: pd.DataFrame, positions: Sequence[int]) -> FlagG
     tubes = _tubes(rows)
     populations = rows["name"].unique().tolist()
     share = f"{_count(len(tubes), 'tube')}, {_count(len(populations), 'population')}"
-    return FlagGroup(flag.replace("_", " "), share, tubes)
+    name = flag.replace("_", " ").replace("lloq", "LLOQ").replace("lod", "LOD")
+    everywhere = len(rows) == counts["tube_id"].isin(rows["tube_id"]).sum()
+    return FlagGroup(name if everywhere else f"{name}: {_list(populations)}", share, tubes)
 
 
 def _tubes(rows: pd.DataFrame) -> tuple[str, ...]:

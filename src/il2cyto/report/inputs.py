@@ -11,7 +11,7 @@ import pandas as pd
 from il2cyto.errors import TableError
 
 COUNT_COLUMNS = (
-    "subject", "arm", "diagnosis", "visit", "tube", "tube_id", "strategy", "population", "name", "parent", "definition",
+    "subject", "arm", "diagnosis", "visit", "tube", "tube_id", "n_tubes", "strategy", "population", "name", "definition",
     "count", "parent_count", "percent_parent", "route", "cells_per_ul", "lower", "upper", "cv", "below_lloq", "status",
     "reason", "flags",
 )  # fmt: skip
@@ -72,6 +72,8 @@ class ReportInputs:
         ``(tube_id, content of plots.json)`` of each gated tube; read once, in order.
     default_population
         ``strategy/path`` of the population that the page opens with; by default the first one modelled.
+    subjects
+        ``subject, arm, diagnosis`` of everyone in the study; by default those that the other tables name.
 
     Raises
     ------
@@ -95,6 +97,7 @@ class ReportInputs:
     assumptions: tuple[str, ...] = ()
     plots: Iterable[tuple[str, Mapping[str, Any]]] = ()
     default_population: str | None = None
+    subjects: pd.DataFrame | None = None
 
     def __post_init__(self) -> None:
         _need("counts", self.counts, COUNT_COLUMNS)
@@ -103,6 +106,8 @@ class ReportInputs:
         _need("missing visits", self.missing_visits, MISSING_COLUMNS)
         if self.model is not None:
             _need("model", self.model, MODEL_COLUMNS)
+        if self.subjects is not None:
+            _need("subjects", self.subjects, ("subject", "arm", "diagnosis"))
         if self.serum is not None:
             _need("serum", self.serum, SERUM_COLUMNS)
         key = ["subject", "visit", "strategy", "population"]

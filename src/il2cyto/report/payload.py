@@ -33,14 +33,19 @@ def ordered_visits(inputs: ReportInputs) -> tuple[Visit, ...]:
 
 
 def list_subjects(inputs: ReportInputs) -> list[tuple[str, str, str]]:
-    """``(subject, arm, diagnosis)`` of every subject with a visit or a missing visit, by arm as listed, then by id."""
+    """``(subject, arm, diagnosis)`` of every subject that a table names, by arm as listed, then by id."""
     order = {arm.id: position for position, arm in enumerate(inputs.arms)}
     found: dict[str, tuple[str, str]] = {}
-    for table in (inputs.visit_counts, inputs.counts):
+    for table in (inputs.visit_counts, inputs.counts, inputs.subjects):
+        if table is None:
+            continue
         for subject, arm, diagnosis in table[["subject", "arm", "diagnosis"]].drop_duplicates().itertuples(index=False):
             found.setdefault(words(subject), (words(arm), words(diagnosis)))
     for subject, arm in inputs.missing_visits[["subject", "arm"]].drop_duplicates().itertuples(index=False):
         found.setdefault(words(subject), (words(arm), ""))
+    for subject in inputs.failures["subject"]:
+        if words(subject):
+            found.setdefault(words(subject), ("", ""))
     rows = [(subject, *rest) for subject, rest in found.items()]
     return sorted(rows, key=lambda row: (order.get(row[1], len(order)), row[0]))
 
@@ -181,7 +186,12 @@ def _tubes(inputs: ReportInputs, blocks: Mapping[str, int]) -> list[dict[str, An
     labels = {visit.id: visit.label for visit in inputs.visits}
     arms = {arm.id: arm.label for arm in inputs.arms}
     columns = ["tube_id", "subject", "arm", "visit", "tube", "strategy"]
-    known = {words(row["tube_id"]): row for row in inputs.counts[columns].drop_duplicates("tube_id").to_dict("records")}
+    known: dict[str, dict[Any, Any]] = {}
+    for row in inputs.counts[columns].drop_duplicates("tube_id").to_dict("records"):
+        whole = words(row["tube_id"])
+        # replicate tubes that were summed have one row of counts and pictures of their own
+        parts = whole.split("+") if whole not in blocks else [whole]
+        known |= dict.fromkeys(parts if all(part in blocks for part in parts) else [whole], row)
     failed = inputs.failures[inputs.failures["severity"] == "failure"]
     messages = dict(zip(failed["tube_id"].map(words), failed["message"].map(words), strict=True))
     for row in failed.to_dict("records"):

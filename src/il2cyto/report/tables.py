@@ -44,7 +44,13 @@ def manifest_tables(manifest: Mapping[str, Any]) -> tuple[TextTable, ...]:
     tables = [TextTable("", ("item", "value"), plain)] if plain else []
     for key, value in manifest.items():
         title = str(key).replace("_", " ")
-        if isinstance(value, Mapping):
+        if isinstance(value, Mapping) and len(value) > 1 and all(_record(item) for item in value.values()):
+            columns = tuple(dict.fromkeys(str(name) for item in value.values() for name in item))
+            rows = tuple(
+                (str(name), *(_inline(item.get(column)) for column in columns)) for name, item in value.items()
+            )
+            tables.append(TextTable(title, ("item", *columns), rows))
+        elif isinstance(value, Mapping):
             tables.append(TextTable(title, ("item", "value"), tuple(_flatten(value))))
         elif _nested(value) and value and all(isinstance(item, Mapping) for item in value):
             columns = tuple(dict.fromkeys(str(name) for item in value for name in item))
@@ -57,6 +63,10 @@ def manifest_tables(manifest: Mapping[str, Any]) -> tuple[TextTable, ...]:
 
 def _nested(value: Any) -> bool:
     return isinstance(value, Mapping) or (isinstance(value, Sequence) and not isinstance(value, str))
+
+
+def _record(value: Any) -> bool:
+    return isinstance(value, Mapping) and not any(isinstance(item, Mapping) for item in value.values())
 
 
 def _flatten(part: Mapping[str, Any], above: str = "") -> list[tuple[str, str]]:

@@ -8,8 +8,9 @@ function rowTitle(row) {
   if (text(row[ROW.route])) lines.push("route: " + text(row[ROW.route]));
   if (text(row[ROW.tube])) lines.push("tube: " + text(row[ROW.tube]));
   if (row[ROW.below]) lines.push("below LLOQ");
-  if (text(row[ROW.flags])) lines.push("flags: " + text(row[ROW.flags]).split(";").join(", "));
+  if (text(row[ROW.flags])) lines.push("flags: " + text(row[ROW.flags]).replace(/;/g, ", ").replace(/_/g, " "));
   if (row[ROW.lost]) lines.unshift("not estimable: " + text(row[ROW.reason]));
+  else if (row[ROW.value] === null) lines.unshift("no cells/µL: " + (text(row[ROW.reason]) || "no route"));
   return lines.join("\n");
 }
 /* Flags other than the one that has a badge of its own. */
@@ -21,6 +22,7 @@ function countCell(row, state) {
     return el("td", { class: "number empty", title: state ? "planned visit without a tube" : "no value" }, state ? "no visit" : "–");
   }
   if (row[ROW.lost]) return el("td", { class: "number" }, el("i", { class: "lost", title: rowTitle(row) }, "not estimable"));
+  if (row[ROW.value] === null) return el("td", { class: "number" }, el("i", { class: "lost", title: rowTitle(row) }, "–"));
   return el("td", { class: "number", title: rowTitle(row) }, el("b", {}, threeDigits(row[ROW.value])),
     row[ROW.below] ? el("span", { class: "badge" }, "<LLOQ") : null, otherFlags(row).length ? el("span", { class: "badge flag" }, "flag") : null,
     el("small", {}, interval(row[ROW.lower], row[ROW.upper])));
@@ -51,7 +53,7 @@ function drawCounts() {
   const arm = byId("counts-arm").value, wanted = byId("counts-subject").value.toLowerCase(), flagged = byId("counts-flagged").checked;
   const isFlagged = (subject) => data.visits.some((_, visit) => {
     const row = rows.get(subject + "|" + visit);
-    return row ? row[ROW.below] || row[ROW.lost] || otherFlags(row).length : states.has(subject + "|" + visit);
+    return row ? row[ROW.value] === null || row[ROW.below] || row[ROW.lost] || otherFlags(row).length : states.has(subject + "|" + visit);
   });
   const sortValue = (subject) => {
     const { key } = table.order, [id, at, diagnosis] = data.subjects[subject];

@@ -40,7 +40,7 @@ function drawList() {
   byId("tube-list").replaceChildren(...shown.map((index) => {
     const tube = data.tubes[index];
     return el("li", { role: "option", "aria-selected": index === gating.tube ? "true" : "false", "data-tube": index, onclick: () => chooseTube(index, true) },
-      describeTube(tube) || tube.id, el("span", {}, tube.id), tube.failure ? el("span", { class: "failed" }, "failed") : null);
+      describeTube(tube) || tube.id, el("span", {}, tube.id), tube.failure ? el("span", { class: "failed", title: tube.failure }, tube.block < 0 ? "failed" : "has a failure") : null);
   }));
 }
 
