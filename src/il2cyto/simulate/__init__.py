@@ -1,0 +1,25 @@
+"""A seeded simulator of a small trial whose truth is known: cells, tubes, FCS files and study sheets."""
+
+from __future__ import annotations
+
+from il2cyto.simulate.panels import PANELS
+from il2cyto.simulate.plan import VISITS, TrialPlan, plan_trial
+from il2cyto.simulate.populations import POPULATIONS, population_path
+from il2cyto.simulate.trial import SimulatedTrial, WrittenTube, simulate_trial, write_tube
+from il2cyto.simulate.tube import SimulatedTube, TubeSpec, simulate_tube
+
+__all__ = [
+    "PANELS",
+    "POPULATIONS",
+    "VISITS",
+    "SimulatedTrial",
+    "SimulatedTube",
+    "TrialPlan",
+    "TubeSpec",
+    "WrittenTube",
+    "plan_trial",
+    "population_path",
+    "simulate_trial",
+    "simulate_tube",
+    "write_tube",
+]
