@@ -1,0 +1,55 @@
+"""The visits object on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from il2cyto.errors import TableError
+from il2cyto.provenance import atomic_path
+from il2cyto.visits.check import check_visits
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+
+def write_visits(visits: AnnData, path: str | Path) -> None:
+    """Write a visits object as ``.h5ad``, atomically; the same content gives the same bytes.
+
+    Raises
+    ------
+    TableError
+        If it is no visits object.
+    """
+    check_visits(visits)
+    # names are written in the order in which they will be read
+    ordered = visits.copy()
+    ordered.uns = _by_name(ordered.uns)
+    for name in sorted(ordered.layers):
+        ordered.layers[name] = ordered.layers.pop(name)
+    with atomic_path(path) as temporary:
+        # text stays text: as categories, arms and visits would come back in another order than they went
+        ordered.write_h5ad(temporary, convert_strings_to_categoricals=False)
+
+
+def read_visits(path: str | Path) -> AnnData:
+    """Read a visits object and check it.
+
+    Raises
+    ------
+    TableError
+        If the file cannot be read, or holds no visits object.
+    """
+    import anndata
+
+    try:
+        visits = anndata.read_h5ad(path)
+    except (OSError, KeyError) as why:
+        raise TableError(f"{Path(path).name} cannot be read as .h5ad: {why}") from why
+    check_visits(visits)
+    return visits
+
+
+def _by_name(content: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _by_name(value) if isinstance(value, Mapping) else value for name, value in sorted(content.items())}
