@@ -27,15 +27,15 @@ def test_flags_are_grouped():
     )
     assert (lost.n, [(g.what, g.share, g.places) for g in lost.groups]) == (
         2,
-        [("marker absent: CD25: Treg, ICOS", "2 populations in 1 tube", ("T3",))],
+        [("marker absent: CD25 (Treg, ICOS)", "2 populations in 1 tube", ("T3",))],
     )
     assert (other.n, [(g.what, g.share, g.places) for g in other.groups]) == (
         1,
-        [("below LOD: Treg", "1 tube, 1 population", ("T1",)), ("few beads", "1 tube, 2 populations", ("T1",))],
+        [("below LOD (Treg)", "1 tube, 1 population", ("T1",)), ("few beads", "1 tube, 2 populations", ("T1",))],
     )
     assert (uncounted.n, [(g.what, g.share) for g in uncounted.groups], uncounted.expected) == (
         1,
-        [("not below CD4, which carries the chain: singlets", "1 population in 1 tube")],
+        [("not below CD4, which carries the chain (singlets)", "1 population in 1 tube")],
         True,
     )
 

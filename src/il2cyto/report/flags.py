@@ -140,7 +140,7 @@ def _by_reason(rows: pd.DataFrame) -> tuple[FlagGroup, ...]:
         populations = group["name"].unique().tolist()
         tubes = _tubes(group)
         share = f"{_count(len(populations), 'population')} in {_count(len(tubes), 'tube')}"
-        groups.append(FlagGroup(f"{words(reason) or 'no reason given'}: {_list(populations)}", share, tubes))
+        groups.append(FlagGroup(f"{words(reason) or 'no reason given'} ({_list(populations)})", share, tubes))
     return tuple(groups)
 
 
@@ -151,7 +151,7 @@ def _by_flag(flag: str, counts: pd.DataFrame, positions: Sequence[int]) -> FlagG
     share = f"{_count(len(tubes), 'tube')}, {_count(len(populations), 'population')}"
     name = flag.replace("_", " ").replace("lloq", "LLOQ").replace("lod", "LOD")
     everywhere = len(rows) == counts["tube_id"].isin(rows["tube_id"]).sum()
-    return FlagGroup(name if everywhere else f"{name}: {_list(populations)}", share, tubes)
+    return FlagGroup(name if everywhere else f"{name} ({_list(populations)})", share, tubes)
 
 
 def _tubes(rows: pd.DataFrame) -> tuple[str, ...]:

@@ -11,9 +11,9 @@ import pandas as pd
 from il2cyto.errors import TableError
 
 COUNT_COLUMNS = (
-    "subject", "arm", "diagnosis", "visit", "tube", "tube_id", "n_tubes", "strategy", "population", "name", "definition",
-    "count", "parent_count", "percent_parent", "route", "cells_per_ul", "lower", "upper", "cv", "below_lloq", "status",
-    "reason", "flags",
+    "subject", "arm", "diagnosis", "visit", "tube", "tube_id", "n_tubes", "strategy", "population", "name",
+    "definition", "count", "parent_count", "percent_parent", "route", "cells_per_ul", "lower", "upper", "cv",
+    "below_lloq", "status", "reason", "flags",
 )  # fmt: skip
 FAILURE_COLUMNS = ("severity", "step", "tube_id", "subject", "visit", "tube", "file", "kind", "message", "remedy")
 MISSING_COLUMNS = ("subject", "arm", "visit")

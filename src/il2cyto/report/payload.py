@@ -63,8 +63,9 @@ def page_data(inputs: ReportInputs, blocks: Mapping[str, int]) -> dict[str, Any]
     Returns
     -------
     JSON-like data. A row of ``populations[i].rows`` is ``[subject, visit, cells/µL, lower, upper, cv, count, parent
-    count, percent of parent, route, below LLOQ, not estimable, reason, flags, tube]`` with positions for the first two
-    and for texts; a row of ``summary`` is ``[arm, visit, n, zeros, geometric mean, lower, upper, median]``.
+    count, percent of parent, route, below LLOQ, not estimable, reason, flags, tube, percent of a named ancestor,
+    ancestor]`` with positions for the first two and for texts; a row of ``summary`` is ``[arm, visit, n, zeros,
+    geometric mean, lower, upper, median]``.
     """
     visits = ordered_visits(inputs)
     subjects = list_subjects(inputs)
@@ -146,6 +147,8 @@ def _row(
         texts(row["reason"]),
         texts(row["flags"]),
         texts(row["tube_id"]),
+        compact(row.get("percent_ancestor")),
+        texts(words(row.get("percent_of")).rsplit("/", 1)[-1]),
     ]
 
 

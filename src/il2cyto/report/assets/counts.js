@@ -4,6 +4,7 @@ const table = { order: { key: "subject", down: false } };
 function rowTitle(row) {
   const lines = [];
   if (row[ROW.count] !== null) lines.push(whole(row[ROW.count]) + " events" + (row[ROW.parent] === null ? "" : " of " + whole(row[ROW.parent]) + " in the parent (" + percent(row[ROW.percent]) + ")"));
+  if (row[ROW.share] !== null) lines.push(percent(row[ROW.share]) + " of " + text(row[ROW.ancestor]));
   if (row[ROW.cv] !== null) lines.push("CV " + percent(row[ROW.cv] * 100));
   if (text(row[ROW.route])) lines.push("route: " + text(row[ROW.route]));
   if (text(row[ROW.tube])) lines.push("tube: " + text(row[ROW.tube]));
