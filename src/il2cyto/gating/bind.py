@@ -100,12 +100,12 @@ class Binder:
                 # a detector outside the matrix is not changed by it
                 return self._channel_axis(found)
             row = matrix.detectors.index(pnn)
-            if pnn.startswith(COMPENSATED_PREFIXES):
-                raise CompensationError(
-                    f"{self.sample.id}: channel {pnn!r} is compensated already; a second compensation would be wrong. "
-                    f"Take it as {UNCOMPENSATED!r} in strategy {self.strategy.id!r}"
-                )
         for detector in matrix.detectors:
+            if detector.startswith(COMPENSATED_PREFIXES):
+                raise CompensationError(
+                    f"{self.sample.id}: channel {detector!r} is compensated already; a second compensation would be "
+                    f"wrong. Take it as {UNCOMPENSATED!r} in strategy {self.strategy.id!r}"
+                )
             if detector not in self.sample.names:
                 raise CompensationError(
                     f"{self.sample.id}: matrix {matrix.id!r} wants channel {detector!r}, which the file lacks"
