@@ -1,0 +1,106 @@
+"""Counts and serum on the same subject × visit rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import pandas as pd
+
+from il2cyto.errors import TableError
+from il2cyto.provenance import atomic_path
+from il2cyto.visits import check_visits
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+    from mudata import MuData
+
+MATCHED: Final = "matched"
+ONLY_COUNTS: Final = "only_counts"
+ONLY_SERUM: Final = "only_serum"
+
+
+@dataclass(frozen=True, eq=False)
+class LinkResult:
+    """Linked data and the account of the join.
+
+    Attributes
+    ----------
+    mdata
+        ``MuData {"counts", "serum"}`` whose rows are the union of the two; each modality keeps its own. The report is
+        in ``uns["join_report"]``.
+    report
+        One row per row of `mdata`: ``USUBJID, AVISIT, status`` (``matched``, ``only_counts`` or ``only_serum``),
+        ``n_populations`` (with a count) and ``n_analytes`` (with a value or a limit).
+    """
+
+    mdata: MuData
+    report: pd.DataFrame
+
+
+def link(visits: AnnData, serum: AnnData) -> LinkResult:
+    """Join counts and serum by subject and visit; no row is dropped, and the report has a line for each.
+
+    Parameters
+    ----------
+    visits
+        From `il2cyto.visits.build_visits`.
+    serum
+        From `il2cyto.serum.read_serum`. Subjects and visits must be spelled as in `visits`: those that are not end up
+        as ``only_serum``.
+
+    Raises
+    ------
+    TableError
+        If `visits` is no visits object, `serum` lacks subject and visit, or a name is both a population and an analyte.
+    """
+    import mudata
+
+    check_visits(visits)
+    _check_serum(serum)
+    shared = sorted(set(visits.var_names) & set(serum.var_names))
+    if shared:
+        raise TableError(f"{', '.join(shared)}: both a population and an analyte; rename the analyte")
+    report = _report(visits, serum)
+    # the columns of the modalities stay where they belong instead of being copied to the joined rows
+    with mudata.set_options(pull_on_update=False):
+        mdata = mudata.MuData({"counts": visits.copy(), "serum": serum.copy()})
+    mdata.uns["join_report"] = report.copy()
+    return LinkResult(mdata, report)
+
+
+def write_linked(linked: LinkResult, path: str | Path) -> None:
+    """Write the linked data as ``.h5mu``, atomically; `mudata.read_h5mu` reads it."""
+    import mudata
+
+    with mudata.set_options(pull_on_update=False), atomic_path(path) as temporary:
+        linked.mdata.write_h5mu(temporary)
+
+
+def _check_serum(serum: AnnData) -> None:
+    missing = [name for name in ("USUBJID", "AVISIT") if name not in serum.obs]
+    if missing or "censor" not in serum.layers:
+        what = [*(f"obs column {name}" for name in missing), *([] if "censor" in serum.layers else ["layer censor"])]
+        raise TableError(f"serum lacks {', '.join(what)}; read it with read_serum")
+    keys = [f"{subject}|{visit}" for subject, visit in zip(serum.obs["USUBJID"], serum.obs["AVISIT"], strict=True)]
+    if serum.obs_names.tolist() != keys or len(set(keys)) < len(keys):
+        raise TableError("serum: rows are not named subject|visit, each once; read it with read_serum")
+
+
+def _report(visits: AnnData, serum: AnnData) -> pd.DataFrame:
+    counts = visits.obs[["USUBJID", "AVISIT", "AVISITN"]].copy()
+    counts["n_populations"] = (~np.isnan(visits.layers["count"])).sum(axis=1)
+    values = serum.obs[["USUBJID", "AVISIT"]].copy()
+    values["n_analytes"] = (~np.isnan(np.asarray(serum.X))).sum(axis=1)
+    joined = counts.merge(values, on=["USUBJID", "AVISIT"], how="outer", indicator="status", validate="one_to_one")
+    # a visit that only serum knows takes the number that other subjects give it
+    numbers = visits.obs.drop_duplicates("AVISIT").set_index("AVISIT")["AVISITN"]
+    joined["AVISITN"] = joined["AVISITN"].fillna(joined["AVISIT"].map(numbers))
+    names = {"both": MATCHED, "left_only": ONLY_COUNTS, "right_only": ONLY_SERUM}
+    joined["status"] = pd.Series([names[str(status)] for status in joined["status"]], dtype=object)
+    for column in ("n_populations", "n_analytes"):
+        joined[column] = joined[column].fillna(0).astype(np.int64)
+    ordered: pd.DataFrame = joined.sort_values(["USUBJID", "AVISITN", "AVISIT"], kind="stable").reset_index(drop=True)
+    return ordered[["USUBJID", "AVISIT", "status", "n_populations", "n_analytes"]]
