@@ -106,6 +106,7 @@ def test_model_rows_of_the_last_visit(opened):
     assert model.count("&lt;0.001") == 3
     assert model.count(">not estimable<") == 2
     assert "1.76–2.86" in model
+    assert ">change from baseline · Week 24 (end of treatment)</p>" in model
 
 
 def test_hostile_text_does_nothing(tmp_path):

@@ -24,8 +24,8 @@ function countCell(row, state) {
   }
   if (row[ROW.lost]) return el("td", { class: "number" }, el("i", { class: "lost", title: rowTitle(row) }, "not estimable"));
   if (row[ROW.value] === null) return el("td", { class: "number" }, el("i", { class: "lost", title: rowTitle(row) }, "–"));
-  return el("td", { class: "number", title: rowTitle(row) }, el("b", {}, threeDigits(row[ROW.value])),
-    row[ROW.below] ? el("span", { class: "badge" }, "<LLOQ") : null, otherFlags(row).length ? el("span", { class: "badge flag" }, "flag") : null,
+  return el("td", { class: "number", title: rowTitle(row) },
+    otherFlags(row).length ? el("span", { class: "badge flag" }, "flag") : null, row[ROW.below] ? el("span", { class: "badge" }, "<LLOQ") : null, el("b", {}, threeDigits(row[ROW.value])),
     el("small", {}, interval(row[ROW.lower], row[ROW.upper])));
 }
 

@@ -1,9 +1,8 @@
 /* Gating pictures on demand: all gates of one tube, or one gate in all tubes. */
-const gating = { tubes: data.tubes, tube: -1, mode: "tube", population: "", search: "", cache: new Map() };
+const gating = { tube: -1, mode: "tube", gate: "", search: "", cache: new Map() };
 
 function picturesOf(tube) {
   if (tube.block < 0) return null;
-  if (gating.cache.size > 40) gating.cache.clear();
   if (!gating.cache.has(tube.block)) gating.cache.set(tube.block, JSON.parse(byId("plots-" + tube.block).textContent));
   return gating.cache.get(tube.block);
 }
@@ -15,9 +14,9 @@ const painter = new IntersectionObserver((entries) => {
   for (const entry of entries) if (entry.isIntersecting) { painter.unobserve(entry.target); entry.target.paint(); }
 }, { rootMargin: "600px" });
 
-function gateCard(gate, title, below) {
+function gateCard(gate, title, below, onclick) {
   const name = gate.population.split("/").pop();
-  const head = [el("h4", { title: gate.population }, title || name), el("small", { title: gate.population }, below)];
+  const head = [el("h4", { title: onclick ? "all gates of this tube" : gate.population, class: onclick ? "link" : null, onclick: onclick || null }, title || name), el("small", { title: gate.population }, below)];
   if (gate.status !== "estimated")
     return el("div", { class: "card", title: gate.reason }, head, el("div", { class: "blank" }, "not estimable: " + (gate.reason || "no reason given")), el("p", {}, el("span", {}, "–"), el("b", {}, "–")));
   const foot = el("p", {}, el("span", {}, whole(gate.count) + " of " + whole(gate.parent)), el("b", {}, percent(gate.percent)));
@@ -77,20 +76,24 @@ function drawTube() {
 }
 
 function drawSheet() {
-  const names = [...new Set(data.tubes.flatMap((tube) => (picturesOf(tube) || { gates: [] }).gates.map((gate) => gate.population)))];
-  if (!names.includes(gating.population)) gating.population = names[0] || "";
-  const select = el("select", { "aria-label": "Gate", onchange: (event) => { gating.population = event.target.value; drawSheet(); } });
-  options(select, names.map((name) => [name, name.split("/").slice(-3).join(" › ")]));
-  select.value = gating.population;
-  byId("gating-bar").replaceChildren(el("label", {}, "Gate ", select), el("span", {}, "in the tubes of the list"));
+  const names = new Map();
+  for (const tube of data.tubes)
+    for (const gate of (picturesOf(tube) || { gates: [] }).gates)
+      names.set(tube.strategy + "|" + gate.population, [tube.strategy, ...gate.population.split("/").slice(-3)].join(" › "));
+  if (!names.has(gating.gate)) gating.gate = names.keys().next().value || "";
+  const select = el("select", { "aria-label": "Gate", onchange: (event) => { gating.gate = event.target.value; drawSheet(); } });
+  options(select, [...names]);
+  select.value = gating.gate;
+  byId("gating-bar").replaceChildren(el("label", {}, "Gate ", select), el("span", {}, "in the tubes of the list; a title opens its tube"));
   byId("gating-cards").replaceChildren(...shownTubes().flatMap((index) => {
-    const tube = data.tubes[index], gate = (picturesOf(tube) || { gates: [] }).gates.find((candidate) => candidate.population === gating.population);
-    return gate ? [gateCard(gate, describeTube(tube) || tube.id, tube.id)] : [];
+    const tube = data.tubes[index], gate = (picturesOf(tube) || { gates: [] }).gates.find((candidate) => tube.strategy + "|" + candidate.population === gating.gate);
+    return gate ? [gateCard(gate, describeTube(tube) || tube.id, tube.id, () => chooseTube(index, true))] : [];
   }));
 }
 
 function drawGating() {
   for (const button of document.querySelectorAll("#gating-mode button")) button.setAttribute("aria-pressed", button.dataset.mode === gating.mode ? "true" : "false");
+  byId("gating-hint").hidden = gating.mode !== "tube";
   painter.disconnect();
   (gating.mode === "tube" ? drawTube : drawSheet)();
 }
@@ -108,7 +111,7 @@ function setUpGating() {
   if (!data.tubes.length) { byId("gating-body").append(el("p", { class: "none" }, "No tube was gated.")); return; }
   const mode = (name, label) => el("button", { "data-mode": name, onclick: () => { gating.mode = name; drawGating(); } }, label);
   byId("gating-body").append(
-    el("div", { class: "controls", id: "gating-mode" }, mode("tube", "One tube, all gates"), mode("gate", "One gate, all tubes"), el("span", {}, "← and → change the tube while this section is in view")),
+    el("div", { class: "controls", id: "gating-mode" }, mode("tube", "One tube, all gates"), mode("gate", "One gate, all tubes"), el("span", { id: "gating-hint" }, "← and → change the tube while this section is in view")),
     el("div", { class: "viewer" },
       el("div", { class: "chooser" }, el("input", { type: "search", placeholder: "subject, visit, tube, arm …", "aria-label": "Search tubes", oninput: (event) => { gating.search = event.target.value; drawList(); drawGating(); } }),
         el("small", { id: "tube-count" }), el("ul", { id: "tube-list", role: "listbox", "aria-label": "Tubes" })),

@@ -71,6 +71,8 @@ function drawModel() {
   const sort = (next) => { modelView.order = next; drawModel(); };
   const heading = (key, label, kind) => sortHeading(key, order, sort, { class: kind || "" }, label);
   const scale = forestScale(rows);
+  const shown = [contrastLabel(contrast), visit === "" ? "all visits" : visit < 0 ? "" : data.visits[visit].label, arm === "" ? "" : armLabel(arm)];
+  byId("model-shown").textContent = shown.filter(Boolean).join(" · ");
   byId("model-table").replaceChildren(el("table", { class: "model" },
     el("thead", {}, el("tr", {}, heading("population", "Population"), heading("strategy", "Strategy"), heading("arm", "Arm"), visit === "" ? heading("visit", "Visit") : null, el("th", { class: "number" }, "Subjects"), el("th", { class: "number" }, "Values"),
       heading("ratio", "Ratio", "number"), el("th", {}, "95 % interval"), heading("p", "p", "number"), el("th", { class: "plot" }, forestAxis(scale)), el("th", {}, "Method"))),
@@ -96,6 +98,6 @@ function setUpModel() {
     control("Visit", "visit", [["", "all"], ...visits.map((visit) => [visit, visit < 0 ? "–" : data.visits[visit].label])], number),
     control("Arm", "arm", [["", "all"], ...arms.map((arm) => [arm, armLabel(arm)])], number),
     el("label", {}, "Population", el("input", { type: "search", placeholder: "search", oninput: (event) => { modelView.search = event.target.value; drawModel(); } }))),
-    el("div", { class: "scroll", id: "model-table" }));
+    el("p", { class: "subject-of", id: "model-shown" }), el("div", { class: "scroll", id: "model-table" }));
   drawModel();
 }

@@ -38,7 +38,7 @@ function setUpPickers() {
 
 function describe() {
   const population = data.populations[chosen.population];
-  for (const line of document.querySelectorAll(".subject-of"))
+  for (const line of document.querySelectorAll(".population-of"))
     line.replaceChildren(...(population
       ? [el("b", {}, population.name), " · " + population.strategy + " · " + population.path.split("/").join(" › ") + (population.definition ? " · " + population.definition : "")]
       : ["No population has an absolute count in this study; percentages are in counts.csv."]));
