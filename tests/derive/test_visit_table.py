@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 
 import pandas as pd
 import pytest
@@ -112,6 +112,16 @@ def test_a_study_without_doses(read):
 def test_age_is_computed_alike_in_study_and_derive(read):
     record = next(record for record in read().records if record.tube_id == "a2")
     assert record.age == age_at(date(2009, 3, 1), date(2021, 3, 16))
+
+
+@pytest.mark.parametrize(
+    ("day", "study_day", "outside"), [(1, 1, True), (2, 2, False), (60, 60, False), (61, 61, True)]
+)
+def test_both_ends_of_a_window_are_inside(read, day, study_day, outside):
+    collected = date(2021, 2, 28) + timedelta(days=day)
+    samples = f"a,A,IL2,SLE,F,,9,BL,2021-03-01,T,a\nb,A,IL2,SLE,F,,9,M1,{collected},T,b\n"
+    row = visit_table(read(samples, DOSING.splitlines()[0] + "\n")).iloc[1]
+    assert (row["ADY"], row["out_of_window"]) == (study_day, outside)
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -54,8 +54,10 @@ MATRICES = {"lab": SpilloverMatrix("lab", ("C", "A", "B"), np.array([[1, 0.1, 0.
 
 
 @st.composite
-def dimension(draw: st.DrawFn, transforms: tuple[str, ...], ratio: bool = False) -> Dimension:
-    compensation = draw(st.sampled_from(["uncompensated", "FCS", "lab"]))
+def dimension(
+    draw: st.DrawFn, transforms: tuple[str, ...], ratio: bool = False, matrix: str | None = None
+) -> Dimension:
+    compensation = matrix or draw(st.sampled_from(["uncompensated", "FCS", "lab"]))
     transform = draw(st.sampled_from(transforms))
     if ratio:
         two = draw(st.permutations(COLOURS))[:2]
@@ -68,15 +70,16 @@ position = st.floats(0.0, 1.0, allow_subnormal=False)
 
 
 @st.composite
-def shape(draw: st.DrawFn, transforms: tuple[str, ...], ratios: bool) -> object:
+def shape(draw: st.DrawFn, transforms: tuple[str, ...], ratios: bool, mixed: bool = True) -> object:
+    matrix = None if mixed else draw(st.sampled_from(["uncompensated", "FCS", "lab"]))
     kind = draw(st.sampled_from(["range", "rectangle", "polygon", "ellipsoid", "ellipsoid3", "quadrant"]))
-    axis = dimension(transforms)
+    axis = dimension(transforms, matrix=matrix)
     if kind == "range":
         low, high = sorted([draw(position), draw(position)])
         use_ratio = ratios and draw(st.booleans())
         side = draw(st.sampled_from(["both", "low", "high"]))
         limits = Limits(
-            draw(dimension(transforms, use_ratio)), low if side != "high" else None, high if side != "low" else None
+            draw(dimension(transforms, use_ratio, matrix)), low if side != "high" else None, high if side != "low" else None
         )
         return RectangleGate((limits,))
     if kind == "rectangle":
@@ -106,7 +109,7 @@ def shape(draw: st.DrawFn, transforms: tuple[str, ...], ratios: bool) -> object:
 
 @st.composite
 def strategy(
-    draw: st.DrawFn, transforms: tuple[str, ...] = tuple(TRANSFORMS), ratios: bool = True, complement: bool = True
+    draw: st.DrawFn, transforms: tuple[str, ...] = tuple(TRANSFORMS), ratios: bool = True, complement: bool = True, mixed: bool = True
 ) -> GatingStrategy:
     populations: list[Population] = []
     for i in range(draw(st.integers(1, 7))):
@@ -117,7 +120,7 @@ def strategy(
             picked = draw(st.permutations(names))[: 1 if operation == "not" else 2]
             gate: object = BooleanGate(operation, tuple(Operand(name, draw(st.booleans())) for name in picked))
         else:
-            gate = draw(shape(transforms, ratios))
+            gate = draw(shape(transforms, ratios, mixed))
         flip = complement and draw(st.integers(0, 4)) == 0
         populations.append(Population(f"p{i}", parent, gate, complement=flip))  # type: ignore[arg-type]
     return GatingStrategy("random", tuple(populations), TRANSFORMS, MATRICES)

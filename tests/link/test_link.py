@@ -12,7 +12,7 @@ import pytest
 from anndata import AnnData
 
 from il2cyto.errors import TableError
-from il2cyto.link import link, write_linked
+from il2cyto.linking import link, write_linked
 from il2cyto.provenance import hash_file
 from il2cyto.serum import read_serum
 from il2cyto.visits import build_visits

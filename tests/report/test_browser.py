@@ -147,3 +147,48 @@ def test_both_printers_of_numbers_agree(trial, tmp_path):
     document, _ = show(tmp_path, page)
     shown = re.findall(r"<b>([^<]+)</b>", section(document, "counts").split('id="counts-table"')[1])
     assert shown == [three_digits(float(f"{value:.5g}")) for value in values]
+
+
+ACTIONS = """
+<script>
+const said = [];
+const cell = (n) => document.querySelector("#counts-table tbody tr td:nth-child(" + n + ")").textContent;
+const rows = () => document.querySelectorAll("#counts-table tbody tr").length;
+const type = (input, value) => { input.value = value; input.dispatchEvent(new Event(input.tagName === "SELECT" ? "change" : "input")); };
+const key = (name) => document.dispatchEvent(new KeyboardEvent("keydown", { key: name, cancelable: true }));
+const tube = () => document.querySelector("#gating-bar b").textContent + " " + decodeURIComponent(location.hash);
+key("ArrowRight"); said.push(tube());
+key("ArrowRight"); said.push(tube());
+key("ArrowLeft"); key("ArrowLeft"); said.push(tube());
+type(document.querySelector(".chooser input"), "p010 treg"); said.push(document.getElementById("tube-count").textContent);
+document.querySelectorAll("#counts-table th")[3].click(); said.push(cell(1));
+document.querySelectorAll("#counts-table th")[3].click(); said.push(cell(1));
+type(document.getElementById("counts-arm"), "1"); said.push(rows());
+type(document.getElementById("counts-subject"), "sjögren"); said.push(rows());
+document.getElementById("counts-flagged").click(); said.push(rows());
+type(document.querySelector("[data-place=trajectories] input"), "nkbright");
+said.push(document.querySelector(".population-of b").textContent + document.querySelector("[data-place=counts] select").selectedOptions[0].textContent);
+document.body.append(Object.assign(document.createElement("pre"), { id: "said", textContent: said.join("|") }));
+</script></body>"""
+
+
+def test_keys_filters_and_sorting(trial, tmp_path):
+    page = build_report(trial).replace("</body>", ACTIONS)
+    document, console = show(tmp_path, page, "#tube=P009-BL-TREG")
+    assert console == []
+    said = document.split('<pre id="said">')[1].split("</pre>")[0].split("|")
+    baseline = (
+        trial.visit_counts.query("name == 'Treg' and visit == 'BL'").sort_values("cells_per_ul")["subject"].tolist()
+    )
+    assert said == [
+        "P009-W12-TBNK #tube=P009-W12-TBNK",
+        "P009-W12-TREG #tube=P009-W12-TREG",  # failed, and still in the list
+        "P009-BL-TREG #tube=P009-BL-TREG",
+        "3 of 71 tubes",
+        baseline[0],
+        baseline[-1],
+        "5",
+        "2",
+        "1",  # P012 has nothing to look at, P009 a failed tube
+        "NKbrightNKbright  (live › NK)",
+    ]

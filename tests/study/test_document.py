@@ -36,6 +36,7 @@ RULES = [
     ("target_day: 30", "target_day: 0", 11, "visits.M1.target_day", "0", "no study day 0"),
     ("target_day: 30", "target_day: 61", 11, "visits.M1.target_day", "61", "outside the window 2 to 60"),
     ("[2, 60]", "[60, 2]", 11, "visits.M1.window", "60", "ends (day 2) before it begins"),
+    ("[2, 60]", "[31, 30]", 11, "visits.M1.window", "31", "ends (day 30) before it begins"),
     ("[2, 60]", "[2]", 11, "visits.M1.window", "", "for example [2, 60]"),
     ("[2, 60]", "[2, x]", 11, "visits.M1.window.2", "x", "whole number"),
     ("window: [2, 60]", "windwo: [2, 60]", 11, "visits.M1.windwo", "", "did you mean 'window'?"),
@@ -60,6 +61,7 @@ RULES = [
     ("from: TBNK/CD4", "from: PCT/CD4", 15, "tubes.TREG.count.from", "PCT/CD4", "name one of: TBNK, CELLS, PBMC"),
     ("from: TBNK/CD4", "from: TREG/CD4", 15, "tubes.TREG.count.from", "TREG/CD4", "not counted by beads"),
     (", count: {route: none}", "", 18, "tubes.PCT.count", "", "required"),
+    ("route: beads, beads: beads", "route: bead, beads: beads", 14, "tubes.TBNK.count.route", "bead", "'beads'?"),
     # the rest
     ("percent_of: [CD4, live]", "percent_of: CD4", 19, "percent_of", "CD4", "give a list"),
     ("lloq_events: 50", "lloq_events: -5", 20, "limits.lloq_events", "-5", "at least 1"),
@@ -75,6 +77,7 @@ RULES = [
     ("dosing: dosing.csv", "treatments: [rhIL-2]", 23, "treatments", "rhIL-2", "give the sheet as `dosing:`"),
     ("serum: serum.csv", "serum: serum.csv\ntreatments: [rhIL2]", 25, "treatments", "rhIL2", "did you mean 'rhIL-2'?"),
     ("{populations: [CD4, Treg]}", "{population: [CD4]}", 25, "model.population", "", "did you mean 'populations'?"),
+    ("dosing: dosing.csv", "dosing: nil.csv\ntreatments: [rhIL-2]", 23, "dosing", "nil.csv", "no file is there"),
     # YAML itself
     ("title:", "study: OTHER\ntitle:", 2, "", "", "key 'study' stands twice (first in line 1)"),
     ("[CD4, live]", "&names [CD4, live]", 19, "", "", "anchors are not read; remove &names"),
@@ -104,6 +107,10 @@ def test_one_fault_is_one_problem(folder, old, new, where):
     # faults that make sheets or tubes unknowable may not spill over into problems that are none
     problems = folder.replace(old, new).problems()
     assert [p.where for p in problems if p.file == "study.yaml"] == [where]
+
+
+def test_a_window_may_be_one_day(folder):
+    assert folder.replace("[2, 60]", "[30, 30]").read().visits["M1"].window == (30, 30)
 
 
 def test_an_alias_is_refused_with_its_anchor(folder):

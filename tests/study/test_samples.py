@@ -229,8 +229,9 @@ class TestNotices:
         assert (notice.line, notice.where, notice.value) == (line, "collection_date", day)
         assert notice.message == f"study day {study_day} lies outside the window {window}"
 
-    def test_the_last_day_of_a_window_is_inside(self, folder):
-        assert folder.cell(4, "collection_date", "2021-04-29").read().notices == ()
+    @pytest.mark.parametrize("day", ["2021-03-02", "2021-04-29"])
+    def test_both_ends_of_a_window_are_inside(self, folder, day):
+        assert folder.cell(4, "collection_date", day).read().notices == ()
 
     def test_a_window_of_a_control_counts_from_its_baseline(self, folder):
         folder.replace("label: Month 3, number: 2}", "label: Month 3, number: 2, window: [60, 91]}")
