@@ -66,10 +66,15 @@ def visit_table() -> pd.DataFrame:
     )
 
 
+def missing(*visits: tuple[str, str]) -> pd.DataFrame:
+    return pd.DataFrame(visits, columns=["subject", "visit"])
+
+
 def build(**other: Any) -> AnnData:
-    given = {"counts": counts(), "visit_table": visit_table(), "missing_visits": [("P2", "M1")], **other}
+    given = {"counts": counts(), "visit_table": visit_table(), "missing_visits": missing(("P2", "M1")), **other}
     given.setdefault(
-        "provenance", {"versions": {"il2cyto": "0.1.0"}, "sha256": {"sheets/a.csv": "00", "study.yaml": "11"}}
+        "provenance",
+        {"versions": {"il2cyto": "0.1.0"}, "sha256": {"sheets/a.csv": "00", "study.yaml": "11"}, "panel": None},
     )
     return build_visits(**given)
 
@@ -98,6 +103,7 @@ def test_one_row_per_subject_and_visit() -> None:
     notes = visits.uns["il2cyto"]
     assert notes["missing_visits"].tolist() == ["P2|M1"]
     assert notes["sha256"] == {"sheets": {"a.csv": "00"}, "study.yaml": "11"}
+    assert "panel" not in notes
     assert notes["status_codes"]["2"] == "not measured"
 
 
@@ -142,7 +148,7 @@ def test_a_counts_table_that_was_written_as_csv(tmp_path: Path) -> None:
 
 
 def test_no_missing_visits_and_no_counts(tmp_path: Path) -> None:
-    visits = build(counts=counts().iloc[:0], missing_visits=[], provenance=None)
+    visits = build(counts=counts().iloc[:0], missing_visits=missing(), provenance=None)
     assert visits.shape == (3, 0)
     write_visits(visits, tmp_path / "empty.h5ad")
     assert read_visits(tmp_path / "empty.h5ad").uns["il2cyto"]["missing_visits"].tolist() == []
@@ -161,7 +167,7 @@ def test_no_missing_visits_and_no_counts(tmp_path: Path) -> None:
             {"counts": counts().assign(definition=[*"abcdefgh"])},
             "population tbnk/live/T has the definition 'b' and 'e'",
         ),
-        ({"missing_visits": [("P1", "M1")]}, "a missing visit has a row"),
+        ({"missing_visits": missing(("P1", "M1"))}, "a missing visit has a row"),
         ({"counts": counts().assign(lower=1000.0)}, "lie outside their limits"),
         ({"counts": counts().assign(parent_count=10)}, "exceeds its parent's"),
         ({"provenance": {"a": 1, "a/b": 2}}, "'a' of 'a/b' is a value and a folder"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -34,7 +34,7 @@ _MEASURES: Final = ("cells_per_ul", "count", "parent_count", "percent_parent", "
 def build_visits(
     counts: pd.DataFrame,
     visit_table: pd.DataFrame,
-    missing_visits: Iterable[tuple[str, str]] = (),
+    missing_visits: pd.DataFrame,
     provenance: Mapping[str, Any] | None = None,
 ) -> AnnData:
     """Put the counts of every visit into one row.
@@ -47,10 +47,10 @@ def build_visits(
         One row per subject and visit that took place: ``USUBJID, AVISIT, AVISITN, ADY, ARM, DIAGNOSIS, AGE, SEX, DSLD``
         (days since the last dose), ``CYCDAY, collection_date``; cells may be empty. Further columns are kept.
     missing_visits
-        Subject and visit of visits that were expected and did not take place: listed, never filled.
+        Columns ``subject, visit`` of the visits that were expected and did not take place: listed, never filled.
     provenance
-        Hashes and versions; nested mappings of text, numbers and lists. A ``/`` in a key opens a nested mapping, since
-        the file format takes no such keys.
+        Hashes and versions; nested mappings of text, numbers and lists. The file format takes no ``/`` in a key and no
+        ``None``: a ``/`` opens a nested mapping, and a key whose value is ``None`` is left out.
 
     Returns
     -------
@@ -72,7 +72,8 @@ def build_visits(
     require_columns(counts, (*_COUNTS, *_MEASURES, "below_lloq", "status"), "counts")
     obs = _obs(visit_table)
     var = _var(counts)
-    missing = sorted(f"{subject}|{visit}" for subject, visit in missing_visits)
+    require_columns(missing_visits, ("subject", "visit"), "missing_visits")
+    absent = missing_visits["subject"].astype(str) + "|" + missing_visits["visit"].astype(str)
     rows = obs.index.get_indexer(pd.Index(counts["subject"].astype(str) + "|" + counts["visit"].astype(str)))
     if (rows < 0).any():
         lost = counts[rows < 0].iloc[0]
@@ -89,7 +90,7 @@ def build_visits(
     counted = counts["status"].eq(ESTIMATED).to_numpy()
     status[rows, columns] = np.where(counted, np.where(below, BELOW_LLOQ, COUNTED), NOT_COUNTED)
     notes: dict[str, Any] = _nested(provenance or {})
-    notes["missing_visits"] = np.array(missing, dtype=object)
+    notes["missing_visits"] = np.array(sorted(absent), dtype=object)
     notes["status_codes"] = {str(code): meaning for code, meaning in STATUS_CODES.items()}
     cells = layers.pop("cells_per_ul")
     visits = AnnData(X=cells, obs=obs, var=var, layers={**layers, "status": status}, uns={"il2cyto": notes})
@@ -150,9 +151,11 @@ def _check_cells(counts: pd.DataFrame, rows: Any, columns: Any) -> None:
 
 
 def _nested(content: Mapping[str, Any]) -> dict[str, Any]:
-    """Nested copy of a mapping in which no key holds a ``/``."""
+    """Nested copy of a mapping in which no key holds a ``/`` and no value is None."""
     nested: dict[str, Any] = {}
     for key, value in content.items():
+        if value is None:
+            continue
         *folders, name = str(key).split("/")
         inside = nested
         for folder in folders:

@@ -41,7 +41,8 @@ def visits() -> AnnData:
     )
     table = counts[["subject", "visit"]].set_axis(["USUBJID", "AVISIT"], axis="columns")
     table = table.assign(AVISITN=[0, 12, 0, 2], ADY=NAN, ARM="IL2", DIAGNOSIS="", AGE=NAN, SEX="", DSLD=NAN, CYCDAY=NAN)
-    return build_visits(counts, table.assign(collection_date=""), [("P2", "M12")])
+    missing = pd.DataFrame({"subject": ["P2"], "visit": ["M12"]})
+    return build_visits(counts, table.assign(collection_date=""), missing)
 
 
 def serum() -> AnnData:
