@@ -58,7 +58,7 @@ def test_an_installation_without_strategies(gating, monkeypatch):
 def test_a_checkout_and_a_wheel_keep_them_in_different_places(tmp_path, monkeypatch):
     package = tmp_path / "site" / "src" / "il2cyto"
     package.mkdir(parents=True)
-    monkeypatch.setattr("il2cyto.__file__", str(package / "__init__.py"))
+    monkeypatch.setattr(packaged, "__file__", str(package / "study" / "packaged.py"))
     assert packaged.packaged_folder() == tmp_path.resolve() / "site" / "gating"
     (package / "_data" / "gating").mkdir(parents=True)
     assert packaged.packaged_folder() == package.resolve() / "_data" / "gating"

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import il2cyto
 from il2cyto.errors import StrategyError
 from il2cyto.study.findings import hint, one_of
 
 
 def packaged_folder() -> Path:
     """Return the folder of the packaged strategies: inside an installed wheel, or ``gating/`` of a checkout."""
-    package = Path(il2cyto.__file__).resolve().parent
+    package = Path(__file__).resolve().parents[1]
     installed = package / "_data" / "gating"
     return installed if installed.is_dir() else package.parents[1] / "gating"
 
