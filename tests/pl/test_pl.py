@@ -57,7 +57,8 @@ def test_histogram_has_its_limits():
     density = base64.b64encode(bytes([255, 51])).decode()
     ax = pl.gate(entry(y=None, outline=None, density=density, xlim=[0.4, None]))
     assert [line.get_xdata()[0] for line in ax.lines] == [0.4]
-    (steps,) = ax.patches
+    steps, inside = ax.patches
+    assert (inside.get_x(), inside.get_width()) == pytest.approx((0.4, 0.6))
     assert steps.get_data().values.tolist() == pytest.approx([100.0, 20.0])
 
 

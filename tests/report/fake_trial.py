@@ -300,7 +300,7 @@ def _link() -> pd.DataFrame:
             "visit": v.id,
             "cells": True,
             "serum": s != "P002",
-            "finding": "matched" if s != "P002" else "only cells",
+            "status": "matched" if s != "P002" else "only_counts",
         }
         for s, _ in SUBJECTS
         for v in VISITS

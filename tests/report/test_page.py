@@ -102,6 +102,7 @@ def test_names_of_any_script_survive(page):
 def test_flags_of_72_tubes_stay_short(page):
     assert "1 population in 34 tubes" in page.text
     assert "few beads1 tube, 15 populations" in page.text.replace("\n", "").replace("</td>", "")
+    assert "36 visits: 33 matched, 3 only counts." in page.text
     assert page.text.count("$TOT is 0; the number of events follows from the length of DATA") == 1
 
 

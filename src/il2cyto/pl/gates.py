@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Polygon
 
@@ -104,11 +105,17 @@ def gate(entry: Mapping[str, Any], *, ax: Axes | None = None) -> Axes:
 def _outline(ax: Axes, entry: Mapping[str, Any]) -> None:
     if entry.get("outline"):
         vertices = np.asarray(entry["outline"], dtype=np.float64)
-        ax.add_patch(Polygon(vertices, closed=True, fill=False, edgecolor=_GATE, lw=1.2))
+        ax.add_patch(Polygon(vertices, closed=True, facecolor=(*to_rgb(_GATE), 0.07), edgecolor=_GATE, lw=1.2))
         return
-    for limit in entry.get("xlim") or ():
+    limits = entry.get("xlim")
+    if not limits:
+        return
+    for limit in limits:
         if limit is not None:
             ax.axvline(limit, color=_GATE, lw=1.2)
+    # the tint says which side of a single limit is inside
+    low, high = (end if limit is None else limit for limit, end in zip(limits, entry["x"]["range"], strict=True))
+    ax.axvspan(low, high, color=_GATE, alpha=0.07, lw=0)
 
 
 def _label(ax: Axes, which: str, axis: Mapping[str, Any]) -> None:

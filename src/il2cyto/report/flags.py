@@ -127,10 +127,14 @@ def group_flags(counts: pd.DataFrame) -> tuple[FlagSection, ...]:
 
 def _by_population(counts: pd.DataFrame, rows: pd.DataFrame) -> tuple[FlagGroup, ...]:
     key = ["strategy", "population"]
-    totals = {place: len(group) for place, group in counts.groupby(key, sort=False)}
+    flagged = dict(iter(rows.groupby(key, sort=False)))
+    # in the order of the trees
     return tuple(
-        FlagGroup(f"{_name(group)} ({place[0]})", f"{len(group)} of {totals[place]} tubes", _tubes(group))
-        for place, group in rows.groupby(key, sort=False)
+        FlagGroup(
+            f"{_name(group)} ({place[0]})", f"{len(flagged[place])} of {len(group)} tubes", _tubes(flagged[place])
+        )
+        for place, group in counts.groupby(key, sort=False)
+        if place in flagged
     )
 
 

@@ -17,7 +17,7 @@ from il2cyto.report.numbers import words
 from il2cyto.report.payload import list_subjects, ordered_visits, page_data
 from il2cyto.report.pictures import shorten
 from il2cyto.report.serum import summarise_serum
-from il2cyto.report.tables import manifest_tables, text_table
+from il2cyto.report.tables import join_table, manifest_tables
 
 _SCRIPTS = ("core.js", "picker.js", "counts.js", "trajectories.js", "model.js", "pictures.js", "gating.js", "main.js")
 
@@ -61,7 +61,7 @@ def build_report(inputs: ReportInputs) -> str:
             notices=group_failures(inputs.failures, "notice"),
             missing=[(visit, subjects) for visit, subjects in missing if subjects],
             flags=group_flags(inputs.counts),
-            link=None if inputs.link_report is None else text_table("", inputs.link_report),
+            link=None if inputs.link_report is None else join_table(inputs.link_report),
             serum=() if inputs.serum is None else summarise_serum(inputs.serum, visits),
             manifest=manifest_tables(inputs.manifest),
             routes=_routes(inputs.visit_counts["route"]),

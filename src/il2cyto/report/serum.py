@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from il2cyto.report.inputs import Visit
@@ -56,15 +57,18 @@ def _cell(rows: pd.DataFrame) -> SerumCell:
     return SerumCell(values.size, below, above, _median(values, censor))
 
 
-def _median(values: np.ndarray, censor: np.ndarray) -> str:
-    """Median with censored values at the end where they lie; ``< limit`` or ``> limit`` if it falls among them."""
+def _median(values: npt.NDArray[np.float64], censor: npt.NDArray[np.float64]) -> str:
+    """Bounds of the median when each censored value may lie anywhere beyond its limit; one number if they agree."""
     if values.size == 0:
         return NOTHING
-    order = np.lexsort((values, np.sign(censor)))
-    middle = [order[(values.size - 1) // 2], order[values.size // 2]]
-    limit = three_digits(float(np.max(values[middle])))
-    if (censor[middle] < 0).any():
-        return f"< {limit}"
-    if (censor[middle] > 0).any():
-        return f"> {three_digits(float(np.min(values[middle])))}"
-    return three_digits(float(values[middle].mean()))
+    least = float(np.median(np.where(censor < 0, -np.inf, values)))
+    most = float(np.median(np.where(censor > 0, np.inf, values)))
+    if least == most:
+        return three_digits(least)
+    if np.isinf(least) and np.isinf(most):
+        return NOTHING
+    if np.isinf(least):
+        return f"< {three_digits(most)}"
+    if np.isinf(most):
+        return f"> {three_digits(least)}"
+    return f"{three_digits(least)}–{three_digits(most)}"
