@@ -1,0 +1,233 @@
+"""Change of cells/µL from baseline, by arm and visit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import pandas as pd
+
+from il2cyto.errors import ParameterError, did_you_mean
+from il2cyto.keys import ESTIMATED, NOT_ESTIMABLE
+from il2cyto.models.course import Course, Layout, choose_populations, lay_out, population_course
+from il2cyto.models.design import ChangeModel, fit_change
+from il2cyto.models.mixed import Fit, Floats
+from il2cyto.visits import check_visits
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+#: Contrasts of the model table: within one arm, and of the arm with the reference arm.
+CHANGE: Final = "change_from_baseline"
+DIFFERENCE: Final = "arm_difference"
+
+#: Subjects of an arm, with a value at baseline and after it, below which the arm is not modelled.
+FEWEST: Final = 3
+
+MODEL_COLUMNS: Final = (
+    "strategy",
+    "population",
+    "definition",
+    "arm",
+    "visit",
+    "contrast",
+    "n_subjects",
+    "n_observations",
+    "ratio_to_baseline",
+    "lower",
+    "upper",
+    "log_estimate",
+    "log_se",
+    "df",
+    "p_value",
+    "method",
+    "status",
+    "reason",
+    "n_left_out",
+)
+
+
+def change_from_baseline(
+    visits: AnnData,
+    *,
+    baseline: str | None,
+    reference_arm: str | None = None,
+    populations: Sequence[str] | None = None,
+) -> pd.DataFrame:
+    """Model the change of every population from baseline; a non-randomised comparison, adjusted for baseline only.
+
+    For each population ``log(Y/Y0) ~ arm × visit + (log Y0 - mean) + (1 | subject)`` is fitted to the visits after
+    baseline by REML. The change of an arm at a visit is its marginal mean at the mean log baseline of the subjects in
+    the model; the difference is that of an arm from the reference arm. Limits are 95 % t limits with *subjects − rank
+    of arms and log baseline* degrees of freedom, those between subjects, which are the fewest that any effect has.
+    Where REML puts the variance between subjects at 0, or every subject has one visit, the same effects are fitted by
+    least squares with the same degrees of freedom, and ``method`` and ``reason`` say so.
+
+    Cells/µL of 0 have no logarithm: they are left out (nothing is added to them), counted in ``n_left_out`` and named
+    in ``reason``. Counts below the LLOQ but above 0 enter as measured, and ``reason`` tells how many.
+
+    Parameters
+    ----------
+    visits
+        From `il2cyto.visits.build_visits`.
+    baseline
+        Visit that the others are compared with; later are those with a higher ``AVISITN``. Without one (``None``)
+        nothing is estimable.
+    reference_arm
+        Arm that the others are compared with; ``None`` gives changes within arms only.
+    populations
+        Names, paths or column names of the populations to model; ``None`` means all. Populations that have no cells/µL
+        at any visit are not in the table: `populations_left_out` lists them.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns `MODEL_COLUMNS`. ``contrast`` is ``change_from_baseline``, with ``ratio_to_baseline`` the geometric mean
+        of Y/Y0, or ``arm_difference``, with ``arm`` ``IL2 / STD`` and ``ratio_to_baseline`` the ratio of both ratios.
+        ``n_subjects``: with a value at this visit; ``n_observations``: in the whole model of the population.
+        ``p_value`` is two-sided for a ratio of 1 and not adjusted for the number of populations.
+
+    Raises
+    ------
+    ParameterError
+        If no subject has the visit `baseline`, or an arm or population is unknown.
+    TableError
+        If `visits` is no visits object, a subject has no arm or several, or a visit has no number or several.
+    """
+    check_visits(visits)
+    layout = lay_out(visits.obs, baseline)
+    if reference_arm is not None and reference_arm not in layout.arm_names:
+        hint = did_you_mean(reference_arm, layout.arm_names)
+        raise ParameterError(f"reference_arm = {reference_arm!r}: no subject is in this arm{hint}")
+    missing = "no baseline visit is declared" if baseline is None else f"there is no visit after {baseline}"
+    rows: list[dict[str, Any]] = []
+    for column in choose_populations(visits, populations):
+        if np.isnan(np.asarray(visits.X)[:, column]).all():
+            continue
+        names = {name: visits.var[name].iloc[column] for name in ("strategy", "population", "definition")}
+        if not layout.visits:
+            rows += [{**names, **_row(arm, "", CHANGE, reason=missing)} for arm in layout.arm_names]
+            continue
+        course = population_course(visits, column, layout)
+        rows += [{**names, **row} for row in _population(course, layout, str(baseline), reference_arm)]
+    table = pd.DataFrame(rows, columns=list(MODEL_COLUMNS))
+    whole = ("n_subjects", "n_observations", "n_left_out")
+    typed: pd.DataFrame = table.astype(dict.fromkeys(whole, np.int64))
+    return typed
+
+
+def populations_left_out(visits: AnnData, populations: Sequence[str] | None = None) -> pd.DataFrame:
+    """Populations that `change_from_baseline` cannot model, since no visit has cells/µL of them.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns ``strategy, population, note``.
+
+    Raises
+    ------
+    ParameterError
+        If a population is unknown.
+    """
+    chosen = [j for j in choose_populations(visits, populations) if np.isnan(np.asarray(visits.X)[:, j]).all()]
+    table: pd.DataFrame = visits.var[["strategy", "population"]].iloc[chosen].reset_index(drop=True)
+    table["note"] = pd.Series(["not modelled: no visit has cells/µL"] * len(table), dtype=object)
+    return table
+
+
+def _population(course: Course, layout: Layout, baseline: str, reference: str | None) -> list[dict[str, Any]]:
+    why_not: dict[str, str] = {}
+    for arm in layout.arm_names:
+        subjects = int(course.used[layout.arms == arm].any(axis=1).sum())
+        if subjects < FEWEST:
+            count = "1 subject has" if subjects == 1 else f"{subjects} subjects have"
+            why_not[arm] = f"{arm}: {count} values above 0 at {baseline} and later; {FEWEST} are needed"
+    model = fit_change(course, layout, [arm for arm in layout.arm_names if arm not in why_not])
+    rows = [
+        _contrast(course, layout, model, visit, [arm], baseline, why_not)
+        for arm in layout.arm_names
+        for visit in range(len(layout.visits))
+    ]
+    rows += [
+        _contrast(course, layout, model, visit, [arm, reference], baseline, why_not)
+        for arm in layout.arm_names
+        for visit in range(len(layout.visits))
+        if reference is not None and arm != reference
+    ]
+    return rows
+
+
+def _contrast(
+    course: Course,
+    layout: Layout,
+    model: ChangeModel | str,
+    visit: int,
+    arms: list[str],
+    baseline: str,
+    why_not: dict[str, str],
+) -> dict[str, Any]:
+    """Row of the first arm at a visit, or of its difference from the second."""
+    here = np.isin(layout.arms.astype(str), arms)
+    counted = {
+        name: int(getattr(course, name)[here, visit].sum())
+        for name in ("used", "left_out", "no_baseline", "below_lloq")
+    }
+    name = layout.visits[visit]
+    remarks = [
+        *([f"{counted['left_out']} left out (0 cells/µL has no logarithm)"] if counted["left_out"] else []),
+        *([f"{counted['no_baseline']} without a value at {baseline}"] if counted["no_baseline"] else []),
+    ]
+    row = _row(" / ".join(arms), name, CHANGE if len(arms) == 1 else DIFFERENCE, reason="")
+    row |= {"n_subjects": counted["used"], "n_left_out": counted["left_out"]}
+    lost = [why_not[arm] for arm in arms if arm in why_not]
+    if not lost and not isinstance(model, str):
+        lost = [
+            f"{arm}: no value above 0 at {baseline} and {name}" for arm in arms if (arm, visit) not in model.columns
+        ]
+    if isinstance(model, str) and not lost:
+        lost = [model]
+    if lost or isinstance(model, str):
+        return {**row, "reason": "; ".join([*lost, *remarks])}
+    weights = np.zeros(len(model.fit.params))
+    for arm, sign in zip(arms, (1.0, -1.0), strict=False):
+        weights[model.columns[arm, visit]] = sign
+    if counted["below_lloq"]:
+        remarks.append(f"{counted['below_lloq']} below the LLOQ entered as measured")
+    reason = "; ".join([*([model.fit.note] if model.fit.note else []), *remarks])
+    row |= {"n_observations": model.n_observations, "method": model.method, "status": ESTIMATED, "reason": reason}
+    return row | _estimate(weights, model.fit, model.df)
+
+
+def _estimate(weights: Floats, fit: Fit, df: int) -> dict[str, float]:
+    from scipy import stats
+
+    estimate = float(weights @ fit.params)
+    error = float(np.sqrt(weights @ fit.covariance @ weights))
+    half = float(stats.t.ppf(0.975, df)) * error
+    return {
+        "ratio_to_baseline": float(np.exp(estimate)),
+        "lower": float(np.exp(estimate - half)),
+        "upper": float(np.exp(estimate + half)),
+        "log_estimate": estimate,
+        "log_se": error,
+        "df": float(df),
+        # without residual variation there is nothing to test against
+        "p_value": float(2.0 * stats.t.sf(abs(estimate) / error, df)) if error > 0 else np.nan,
+    }
+
+
+def _row(arm: str, visit: str, contrast: str, reason: str) -> dict[str, Any]:
+    numbers = ("ratio_to_baseline", "lower", "upper", "log_estimate", "log_se", "df", "p_value")
+    return {
+        **dict.fromkeys(numbers, np.nan),
+        "arm": arm,
+        "visit": visit,
+        "contrast": contrast,
+        "n_subjects": 0,
+        "n_observations": 0,
+        "n_left_out": 0,
+        "method": "",
+        "status": NOT_ESTIMABLE,
+        "reason": reason,
+    }
