@@ -1,4 +1,4 @@
-/* Data, small helpers, and the one thing that sections share: which population is shown. */
+/* Data, small functions, and the one thing that sections share: which population is shown. */
 const data = JSON.parse(document.getElementById("data").textContent);
 const COLOURS = ["#0072B2", "#D55E00", "#009E73", "#AA4499", "#B8860B", "#56B4E9"];
 const ROW = { subject: 0, visit: 1, value: 2, lower: 3, upper: 4, cv: 5, count: 6, parent: 7, percent: 8, route: 9, below: 10, lost: 11, reason: 12, flags: 13, tube: 14, share: 15, ancestor: 16 };

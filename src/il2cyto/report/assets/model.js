@@ -1,13 +1,18 @@
 /* The model's table with its forest plot in the last column: one line per estimate, all on one logarithmic axis. */
 const MODEL = { strategy: 0, path: 1, definition: 2, arm: 3, visit: 4, contrast: 5, subjects: 6, observations: 7, ratio: 8, lower: 9, upper: 10, p: 11, method: 12, lost: 13, reason: 14 };
-const FOREST = { width: 340, left: 14, right: 14 };
+const FOREST = { width: 280, left: 12, right: 12 };
 const modelView = { contrast: null, visit: null, arm: "", search: "", order: { key: null, down: false } };
 
 const contrastLabel = (index) => text(index).replace(/_/g, " ");
+/* An arm, or two of them with a slash for their contrast. */
 function armLabel(index) {
-  const arm = data.arms.find((candidate) => candidate.id === text(index));
-  return arm ? arm.label : text(index).replace(/_/g, " ") || "–";
+  const label = (id) => (data.arms.find((arm) => arm.id === id) || { label: id }).label;
+  const whole = label(text(index));
+  return (whole === text(index) ? whole.split(" / ").map(label).join(" / ") : whole) || "–";
 }
+/* Methods and remarks are long: rows carry numbers, and the sentences stand below the table. */
+const notesOf = (row) => [text(row[MODEL.method]), ...text(row[MODEL.reason]).split("; ")].filter(Boolean);
+const notes = [...new Set([...data.model.map((row) => text(row[MODEL.method])).filter(Boolean), ...data.model.flatMap(notesOf).sort((a, b) => compare(a, b))])];
 const armColour = (index) => { const at = data.arms.findIndex((arm) => arm.id === text(index)); return at < 0 ? "#1b2733" : colour(at); };
 
 function forestScale(rows) {
@@ -28,7 +33,7 @@ function forestTicks(scale) {
 }
 
 function forestAxis(scale) {
-  return svg("svg", { viewBox: "0 0 340 22" }, forestTicks(scale).map((tick) => [
+  return svg("svg", { viewBox: "0 0 280 22" }, forestTicks(scale).map((tick) => [
     svg("text", { x: scale.x(tick), y: 13, "text-anchor": "middle", "font-size": 11.5 }, String(tick)),
     svg("line", { x1: scale.x(tick), x2: scale.x(tick), y1: 17, y2: 22, stroke: "#9aa7b2" })]));
 }
@@ -44,20 +49,21 @@ function forestLine(row, scale) {
     }
     if (row[MODEL.ratio] >= scale.low && row[MODEL.ratio] <= scale.high) parts.push(svg("rect", { x: scale.x(row[MODEL.ratio]) - 4, y: 8, width: 8, height: 8, fill: shade }));
   }
-  return svg("svg", { viewBox: "0 0 340 24", "aria-hidden": "true" }, parts);
+  return svg("svg", { viewBox: "0 0 280 24", "aria-hidden": "true" }, parts);
 }
 
-function modelRow(row, scale) {
+function modelRow(row, scale, withArm) {
   const population = data.populations.find((candidate) => candidate.path === text(row[MODEL.path]) && candidate.strategy === text(row[MODEL.strategy]));
   const name = population ? population.name : text(row[MODEL.path]).split("/").pop();
   const title = text(row[MODEL.strategy]) + " · " + text(row[MODEL.path]).split("/").join(" › ") + (text(row[MODEL.definition]) ? "\n" + text(row[MODEL.definition]) : "");
-  const head = [el("td", { title }, name), el("td", {}, text(row[MODEL.strategy])), el("td", {}, el("span", { class: "swatch", style: "background:" + armColour(row[MODEL.arm]) }), armLabel(row[MODEL.arm])),
+  const head = [el("td", { title }, name), el("td", {}, text(row[MODEL.strategy])), withArm ? el("td", { class: "arm" }, el("span", { class: "swatch", style: "background:" + armColour(row[MODEL.arm]) }), armLabel(row[MODEL.arm])) : null,
     modelView.visit === "" ? el("td", {}, row[MODEL.visit] < 0 ? "–" : data.visits[row[MODEL.visit]].label) : null,
     el("td", { class: "number" }, whole(row[MODEL.subjects])), el("td", { class: "number" }, whole(row[MODEL.observations]))];
+  const tail = [el("td", { class: "plot" }, forestLine(row, scale)), el("td", { class: "remark", title: notesOf(row).join("\n") }, notesOf(row).map((note) => notes.indexOf(note) + 1).sort((a, b) => a - b).join(", "))];
   if (row[MODEL.lost] || row[MODEL.ratio] === null)
-    return el("tr", {}, head, el("td", { class: "number" }, el("i", { class: "lost", title: text(row[MODEL.reason]) }, "not estimable")), el("td", {}), el("td", { class: "number empty" }, "–"), el("td", { class: "plot" }, forestLine(row, scale)), el("td", {}, text(row[MODEL.method])));
+    return el("tr", {}, head, el("td", { class: "number" }, el("i", { class: "lost", title: text(row[MODEL.reason]) }, "not estimable")), el("td", {}), el("td", { class: "number empty" }, "–"), tail);
   return el("tr", {}, head, el("td", { class: "number" }, el("b", {}, threeDigits(row[MODEL.ratio]))), el("td", {}, interval(row[MODEL.lower], row[MODEL.upper])),
-    el("td", { class: "number" }, pValue(row[MODEL.p])), el("td", { class: "plot" }, forestLine(row, scale)), el("td", {}, text(row[MODEL.method])));
+    el("td", { class: "number" }, pValue(row[MODEL.p])), tail);
 }
 
 function drawModel() {
@@ -71,12 +77,13 @@ function drawModel() {
   const sort = (next) => { modelView.order = next; drawModel(); };
   const heading = (key, label, kind) => sortHeading(key, order, sort, { class: kind || "" }, label);
   const scale = forestScale(rows);
-  const shown = [contrastLabel(contrast), visit === "" ? "all visits" : visit < 0 ? "" : data.visits[visit].label, arm === "" ? "" : armLabel(arm)];
+  const withArm = new Set(rows.map((row) => row[MODEL.arm])).size > 1;
+  const shown = [contrastLabel(contrast), visit === "" ? "all visits" : visit < 0 ? "" : data.visits[visit].label, withArm || !rows.length ? "" : armLabel(rows[0][MODEL.arm])];
   byId("model-shown").textContent = shown.filter(Boolean).join(" · ");
   byId("model-table").replaceChildren(el("table", { class: "model" },
-    el("thead", {}, el("tr", {}, heading("population", "Population"), heading("strategy", "Strategy"), heading("arm", "Arm"), visit === "" ? heading("visit", "Visit") : null, el("th", { class: "number" }, "Subjects"), el("th", { class: "number" }, "Values"),
-      heading("ratio", "Ratio", "number"), el("th", {}, "95 % interval"), heading("p", "p", "number"), el("th", { class: "plot" }, forestAxis(scale)), el("th", {}, "Method"))),
-    el("tbody", {}, rows.map((row) => modelRow(row, scale)), rows.length ? null : el("tr", {}, el("td", { colspan: 11, class: "empty" }, "No estimate matches.")))));
+    el("thead", {}, el("tr", {}, heading("population", "Population"), heading("strategy", "Strategy"), withArm ? heading("arm", "Arm") : null, visit === "" ? heading("visit", "Visit") : null, el("th", { class: "number" }, "Subjects"), el("th", { class: "number" }, "Values"),
+      heading("ratio", text(contrast) === "arm_difference" ? "Ratio of ratios" : "Ratio", "number"), el("th", {}, "95 % interval"), heading("p", "p", "number"), el("th", { class: "plot" }, forestAxis(scale)), el("th", {}, "Notes"))),
+    el("tbody", {}, rows.map((row) => modelRow(row, scale, withArm)), rows.length ? null : el("tr", {}, el("td", { colspan: 11, class: "empty" }, "No estimate matches.")))));
 }
 
 function setUpModel() {
@@ -98,6 +105,7 @@ function setUpModel() {
     control("Visit", "visit", [["", "all"], ...visits.map((visit) => [visit, visit < 0 ? "–" : data.visits[visit].label])], number),
     control("Arm", "arm", [["", "all"], ...arms.map((arm) => [arm, armLabel(arm)])], number),
     el("label", {}, "Population", el("input", { type: "search", placeholder: "search", oninput: (event) => { modelView.search = event.target.value; drawModel(); } }))),
-    el("p", { class: "subject-of", id: "model-shown" }), el("div", { class: "scroll", id: "model-table" }));
+    el("p", { class: "subject-of", id: "model-shown" }), el("div", { class: "scroll", id: "model-table" }),
+    el("ol", { class: "legend" }, notes.map((note) => el("li", {}, note))));
   drawModel();
 }
