@@ -357,10 +357,12 @@ def test_the_order_of_rows_does_not_matter() -> None:
     pd.testing.assert_frame_equal(table(tubes, counted), table(tubes[::-1], counted[::-1]))
 
 
-def test_no_tubes_give_an_empty_table() -> None:
-    tubes = pd.DataFrame([tube("A", "TBNK")]).iloc[:0]
-    counts = count_table(tubes, pd.DataFrame(TBNK).iloc[:0], SPECS, ERRORS, LIMITS)
+def test_no_tubes_give_empty_tables() -> None:
+    tubes = pd.DataFrame([])
+    counts = count_table(tubes, pd.DataFrame([]), SPECS, ERRORS, LIMITS)
     assert (len(counts), tuple(counts.columns)) == (0, COUNT_COLUMNS)
+    assert counts["count"].dtype == "Int64"
+    assert (len(visit_rows(counts, tubes)), len(wide_table(counts))) == (0, 0)
 
 
 def test_wide_table() -> None:

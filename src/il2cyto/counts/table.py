@@ -72,9 +72,9 @@ def count_table(
     Returns
     -------
     pandas.DataFrame
-        Columns `COUNT_COLUMNS`, ordered by subject, visit number, tube type and collection date. ``status`` and, where
-        it is ``not_estimable``, ``reason`` are about the count. A count without cells/µL is ``estimated``, and
-        ``reason`` says why it has none. ``cv`` is a fraction, ``below_lloq`` is empty for beads and for missing counts.
+        Columns `COUNT_COLUMNS`; without tubes, no rows. Ordered by subject, visit number, tube type and collection
+        date. ``status`` and, where it is ``not_estimable``, ``reason`` are about the count. A count without cells/µL is
+        ``estimated``, and ``reason`` says why it has none. ``cv`` is a fraction, ``below_lloq`` is empty for beads and for missing counts.
         ``flags``, joined by ``;``: ``below_lloq``, ``below_lod``; ``few_beads`` in any tube of the row;
         ``route_changed`` where a subject's tubes of this type came to cells/µL by different routes;
         ``source_few_beads``, ``source_below_lloq`` and ``source_of_other_day`` for the tube that a chain starts from.
@@ -85,6 +85,8 @@ def count_table(
         If a column is missing, ids do not fit, tubes repeat without a rule, a name is ambiguous, or chains run in a
         circle.
     """
+    if tubes.empty and populations.empty:
+        return _empty()
     blocks: dict[tuple[str, str, str], list[Block]] = defaultdict(list)
     for block in make_blocks(tubes, populations):
         blocks[block.key].append(block)
@@ -96,9 +98,14 @@ def count_table(
             subject, _, tube = result.block.key
             histories[subject, tube].add(result.history)
     tables = [_rows(result, limits, percent_of, changed=len(histories[result.block.key[::2]]) > 1) for result in rows]
-    if not tables:
-        return pd.DataFrame({column: [] for column in COUNT_COLUMNS})
     return pd.concat(tables, ignore_index=True)[list(COUNT_COLUMNS)]
+
+
+def _empty() -> pd.DataFrame:
+    whole = dict.fromkeys(("n_tubes", "count", "parent_count", "n_undefined"), "Int64")
+    real = ("percent_parent", "cells_per_ul", "lower", "upper", "cv", "percent_ancestor")
+    dtypes = {**whole, **dict.fromkeys(real, "float64"), "below_lloq": "boolean"}
+    return pd.DataFrame({column: pd.Series(dtype=dtypes.get(column, object)) for column in COUNT_COLUMNS})
 
 
 def visit_block(blocks: Sequence[Block]) -> int:

@@ -65,6 +65,8 @@ def visit_rows(counts: pd.DataFrame, tubes: pd.DataFrame) -> pd.DataFrame:
         If a column is missing, or tubes kept apart have no rule.
     """
     require_columns(counts, ["subject", "visit", "tube", "tube_id", "collection_date"], "counts")
+    if counts.empty:
+        return counts.copy()
     require_columns(tubes, ["tube_id", "repeat"], "tubes")
     rules = dict(zip(tubes["tube_id"], tubes["repeat"].fillna(""), strict=True))
     chosen: set[str] = set()
