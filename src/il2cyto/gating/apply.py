@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from il2cyto.gating.bind import Binder, not_estimable
-from il2cyto.gating.plan import CompiledGate
+from il2cyto.gating.plan import CompiledGate, Lattice
 from il2cyto.gating.result import GatingResult
 from il2cyto.gating.strategy import GatingStrategy
 from il2cyto.kernels import engine
@@ -75,8 +75,7 @@ class _Tables:
         self._operands: list[list[int]] = []
         self._vertices: list[np.ndarray] = []
         self._ellipsoids: list[np.ndarray] = []
-        self._borders: list[np.ndarray] = []
-        self._cells: list[np.ndarray] = []
+        self._lattices: list[Lattice] = []
 
     def add(
         self,
@@ -106,10 +105,9 @@ class _Tables:
         if gate.shape == engine.ELLIPSOID:
             row[engine.SHAPE_FIRST] = sum(part.size for part in self._ellipsoids)
             self._ellipsoids.append(gate.ellipsoid)
-        if gate.cells is not None and gate.borders is not None:
-            row[engine.LATTICE_INDEX] = len(self._cells)
-            self._borders.append(gate.borders)
-            self._cells.append(gate.cells)
+        if gate.lattice is not None:
+            row[engine.LATTICE_INDEX] = len(self._lattices)
+            self._lattices.append(gate.lattice)
         self._gates.append(row)
 
     def arrays(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -120,12 +118,15 @@ class _Tables:
             np.array(self._limits, dtype=np.float64).reshape(-1, 3),
         )
 
-    def shapes(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Borders, cells, vertices, ellipsoids and operands."""
+    def shapes(self) -> tuple[np.ndarray, ...]:
+        """Borders, softness, starts and cells of lattices; vertices, ellipsoids and operands."""
         side = engine.LATTICE
+        found = self._lattices
         return (
-            np.concatenate([np.empty(0), *self._borders]),
-            np.stack(self._cells) if self._cells else np.empty((0, side, side), dtype=np.uint8),
+            np.concatenate([np.empty(0), *(lattice.borders for lattice in found)]),
+            np.array([lattice.softness for lattice in found], dtype=np.float64).reshape(-1, 2),
+            np.array([lattice.starts for lattice in found], dtype=np.int16).reshape(-1, 2, engine.BUCKETS + 1),
+            np.array([lattice.cells for lattice in found], dtype=np.uint8).reshape(-1, side, side),
             np.concatenate([np.empty((0, 2)), *self._vertices]),
             np.concatenate([np.empty(0), *self._ellipsoids]),
             np.array(self._operands, dtype=np.int64).reshape(-1, 2),

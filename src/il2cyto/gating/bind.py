@@ -129,8 +129,8 @@ class Binder:
             why = next((r for r in self.sample.repairs if "SPILL" in r.keyword), None)
             detail = f" ({why.keyword}: {why.found})" if why else ""
             raise CompensationError(
-                f"{self.sample.id}: strategy {self.strategy.id!r} wants the matrix of the file for {dimension.label!r}, but "
-                f"the file holds none that can be used{detail}; name a matrix in the strategy, or {UNCOMPENSATED!r}"
+                f"{self.sample.id}: strategy {self.strategy.id!r} wants the matrix of the file for {dimension.label!r}, "
+                f"but the file holds none that can be used{detail}; name a matrix in the strategy, or {UNCOMPENSATED!r}"
             )
         return self.sample.spillover
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,11 +19,24 @@ _LOWEST = -float(np.finfo(np.float64).max)
 
 
 @dataclass(frozen=True)
+class Lattice:
+    """Cells over a two-dimensional shape.
+
+    `borders` holds the cells' borders on both axes, moved to the linear scale; `softness` and `starts` find the cell of
+    a value; `cells` says inside, outside or edge.
+    """
+
+    borders: FloatArray
+    softness: FloatArray
+    starts: NDArray[np.int16]
+    cells: NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
 class CompiledGate:
     """One gate as the engine takes it, still with names for its dimensions.
 
-    `low` and `high` are linear limits (NaN = open), `domain` the smallest defined linear value of each dimension;
-    `borders` and `cells` are the lattice of a two-dimensional shape.
+    `low` and `high` are linear limits (NaN = open), `domain` the smallest defined linear value of each dimension.
     """
 
     shape: int
@@ -33,8 +46,7 @@ class CompiledGate:
     domain: FloatArray
     vertices: FloatArray
     ellipsoid: FloatArray
-    borders: FloatArray | None = None
-    cells: NDArray[np.uint8] | None = None
+    lattice: Lattice | None = None
     operation: int = 0
     operands: tuple[tuple[int, bool], ...] = ()
 
@@ -92,24 +104,43 @@ def _rectangle(gate: RectangleGate, transforms: Mapping[str, Transform]) -> Comp
 
 
 def _lattice(
-    dimensions: tuple[Dimension, ...], ends: FloatArray, transforms: Mapping[str, Transform]
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return lattice lines on both axes, and the borders of the cells on the linear scale."""
+    dimensions: tuple[Dimension, ...],
+    ends: FloatArray,
+    transforms: Mapping[str, Transform],
+    classify: Callable[[FloatArray, FloatArray, NDArray[np.uint8]], None],
+) -> Lattice:
+    """Lay a lattice between `ends` (axis units, one row per axis); `classify` fills its cells from the lines."""
     lines = [np.linspace(low, high, engine.LATTICE + 1) for low, high in ends]
     borders = [_linear(dimension, line, transforms) for dimension, line in zip(dimensions, lines, strict=True)]
-    return lines[0], lines[1], np.concatenate(borders)
+    cells = np.empty((engine.LATTICE, engine.LATTICE), dtype=np.uint8)
+    classify(lines[0], lines[1], cells)
+    starts = np.empty((2, engine.BUCKETS + 1), dtype=np.int16)
+    softness = np.array([_fill_starts(border, starts[axis]) for axis, border in enumerate(borders)])
+    return Lattice(np.concatenate(borders), softness, starts, cells)
+
+
+def _fill_starts(borders: FloatArray, starts: NDArray[np.int16]) -> float:
+    """Choose the softness for which the search for a cell is shortest."""
+    finite = np.abs(borders[np.isfinite(borders)])
+    largest = float(finite.max()) if finite.size and finite.max() > 0 else 1.0
+    candidates = [largest * 10.0**k for k in (1.0, 0.0, -0.5, -1.0, -1.5, -2.0, -2.5, -3.0, -4.0)]
+    best = min(candidates, key=lambda softness: engine.fill_starts(borders, softness, starts))
+    engine.fill_starts(borders, best, starts)
+    return best
 
 
 def _polygon(gate: PolygonGate, transforms: Mapping[str, Transform]) -> CompiledGate:
     vertices = np.array(gate.vertices, dtype=np.float64)
     ends = np.stack([vertices.min(axis=0), vertices.max(axis=0)], axis=1)
-    x, y, borders = _lattice(gate.dimensions, ends, transforms)
-    cells = np.empty((engine.LATTICE, engine.LATTICE), dtype=np.uint8)
-    engine.polygon_cells(x, y, vertices, 0, len(vertices), cells)
+
+    def classify(x: FloatArray, y: FloatArray, cells: NDArray[np.uint8]) -> None:
+        engine.polygon_cells(x, y, vertices, 0, len(vertices), cells)
+
+    lattice = _lattice(gate.dimensions, ends, transforms, classify)
     open_side = np.full(2, np.nan)
     return CompiledGate(
         engine.POLYGON, gate.dimensions, open_side, open_side, _domain(gate.dimensions, transforms), vertices,
-        np.empty(0), borders, cells,
+        np.empty(0), lattice,
     )  # fmt: skip
 
 
@@ -117,14 +148,22 @@ def _ellipsoid(gate: EllipsoidGate, transforms: Mapping[str, Transform]) -> Comp
     mean = np.array(gate.mean)
     covariance = np.array(gate.covariance)
     packed = np.concatenate([mean, np.linalg.inv(covariance).ravel(), [gate.distance_square]])
-    borders, cells = None, None
+    lattice = None
+    low, high = np.full(mean.size, np.nan), np.full(mean.size, np.nan)
+    reach = np.sqrt(gate.distance_square * np.abs(np.diag(covariance))) * (1 + 1e-6)
+    if gate.is_ellipsoid:
+        # events beyond the box around it need no transform
+        ends = zip(gate.dimensions, mean - reach, mean + reach, strict=True)
+        for i, (dimension, least, most) in enumerate(ends):
+            low[i], high[i] = _linear(dimension, np.array([least, most]), transforms)
     if mean.size == 2 and gate.is_ellipsoid:
-        reach = np.sqrt(gate.distance_square * np.diag(covariance)) * (1 + 1e-6)
-        x, y, borders = _lattice(gate.dimensions, np.stack([mean - reach, mean + reach], axis=1), transforms)
-        cells = np.empty((engine.LATTICE, engine.LATTICE), dtype=np.uint8)
-        engine.ellipse_cells(x, y, packed, 0, cells)
-    open_side = np.full(mean.size, np.nan)
+
+        def classify(x: FloatArray, y: FloatArray, cells: NDArray[np.uint8]) -> None:
+            engine.ellipse_cells(x, y, packed, 0, cells)
+
+        ends_of_axes = np.stack([mean - reach, mean + reach], axis=1)
+        lattice = _lattice(gate.dimensions, ends_of_axes, transforms, classify)
     return CompiledGate(
-        engine.ELLIPSOID, gate.dimensions, open_side, open_side, _domain(gate.dimensions, transforms),
-        np.empty((0, 2)), packed, borders, cells,
+        engine.ELLIPSOID, gate.dimensions, low, high, _domain(gate.dimensions, transforms),
+        np.empty((0, 2)), packed, lattice,
     )  # fmt: skip

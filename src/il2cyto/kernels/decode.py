@@ -71,28 +71,30 @@ def _linear(value, scale, argument, offset):
 @njit(cache=True, nogil=True)
 def column(data, stride, first, count, position, width, kind, mask, order, scale, argument, offset, out):
     """Write one channel of events ``first .. first + count`` to ``out[:count]`` on the linear scale."""
-    at = first * stride + position
-    if kind == 1 and order == 1:
-        for i in range(count):
-            bits = (
-                np.uint32(data[at + 3])
-                | np.uint32(data[at + 2]) << np.uint32(8)
-                | np.uint32(data[at + 1]) << np.uint32(16)
-                | np.uint32(data[at]) << np.uint32(24)
-            )
-            out[i] = _as_single(bits)
-            at += stride
-    elif kind == 1:
-        for i in range(count):
-            bits = (
-                np.uint32(data[at])
-                | np.uint32(data[at + 1]) << np.uint32(8)
-                | np.uint32(data[at + 2]) << np.uint32(16)
-                | np.uint32(data[at + 3]) << np.uint32(24)
-            )
-            out[i] = _as_single(bits)
-            at += stride
+    if kind == 1:
+        # unsigned indices need no wrap-around, so that four byte loads become one (and a byte swap)
+        step = np.uint64(stride)
+        here = np.uint64(first * stride + position)
+        if order == 1:
+            for i in range(count):
+                out[i] = _as_single(
+                    np.uint32(data[here + np.uint64(3)])
+                    | np.uint32(data[here + np.uint64(2)]) << np.uint32(8)
+                    | np.uint32(data[here + np.uint64(1)]) << np.uint32(16)
+                    | np.uint32(data[here]) << np.uint32(24)
+                )
+                here += step
+        else:
+            for i in range(count):
+                out[i] = _as_single(
+                    np.uint32(data[here])
+                    | np.uint32(data[here + np.uint64(1)]) << np.uint32(8)
+                    | np.uint32(data[here + np.uint64(2)]) << np.uint32(16)
+                    | np.uint32(data[here + np.uint64(3)]) << np.uint32(24)
+                )
+                here += step
     else:
+        at = first * stride + position
         for i in range(count):
             out[i] = _number(_load(data, at, width, order), kind, mask)
             at += stride

@@ -25,7 +25,9 @@ LOW, HIGH, DOMAIN = range(3)
 BLOCK = 1024
 #: Cells per axis of the lattice over a polygon or ellipse; a power of two.
 LATTICE = 128
-CELL_OUT, CELL_IN, CELL_EDGE = range(3)
+#: Buckets of the first look-up of a cell.
+BUCKETS = 1024
+UNDEFINED, CELL_OUT, CELL_IN, CELL_EDGE = range(-1, 3)
 
 
 @njit(cache=True, nogil=True)
@@ -59,15 +61,63 @@ def quadratic_form(point, shape, first, n):
 
 
 @njit(cache=True, nogil=True)
-def _cell(borders, first, x):
-    """Index of the lattice cell with ``borders[i] <= x < borders[i + 1]``; the caller has checked the ends."""
-    low = first
-    step = LATTICE >> 1
-    while step > 0:
-        if borders[low + step] <= x:
-            low += step
-        step >>= 1
-    return low - first
+def _bucket(x, softness):
+    """Bucket of ``x / (|x| + c)``: a cheap increasing map of all numbers onto a few, fine around zero."""
+    return int((x / (abs(x) + softness) + 1.0) * (0.5 * BUCKETS))
+
+
+@njit(cache=True, nogil=True)
+def _box_states(x, low, high, domain, members, total, states):
+    """Mark members outside the limits of one dimension as out, and those without a defined value as undefined."""
+    for t in range(total):
+        value = x[members[t]]
+        if not value >= domain:
+            states[t] = UNDEFINED
+        elif value < low or value >= high:
+            states[t] = min(states[t], CELL_OUT)
+
+
+@njit(cache=True, nogil=True)
+def _lattice_states(x, y, members, total, borders_x, borders_y, soft_x, soft_y, starts_x, starts_y, cells, states):
+    """Look up the lattice cell of every member that may still be inside.
+
+    The cell has ``borders[i] <= x < borders[i + 1]`` on both axes. A bucket tells a cell at or below the right one; the
+    borders themselves decide, so the answer is exact.
+    """
+    left, right = borders_x[0], borders_x[LATTICE]
+    bottom, top = borders_y[0], borders_y[LATTICE]
+    for t in range(total):
+        if states[t] != CELL_EDGE:
+            continue
+        e = members[t]
+        vx, vy = x[e], y[e]
+        if vx < left or vx >= right or vy < bottom or vy >= top:
+            states[t] = CELL_OUT
+            continue
+        i = np.int64(starts_x[_bucket(vx, soft_x)])
+        while borders_x[i + 1] <= vx:
+            i += 1
+        j = np.int64(starts_y[_bucket(vy, soft_y)])
+        while borders_y[j + 1] <= vy:
+            j += 1
+        states[t] = cells[i, j]
+
+
+@njit(cache=True, nogil=True)
+def fill_starts(borders, softness, starts):
+    """For each bucket a lattice cell at or below every number in it; returns how far a search goes on average."""
+    n = LATTICE
+    steps = 0
+    for bucket in range(BUCKETS + 1):
+        low = 0
+        # borders two buckets below are surely smaller, whatever the rounding of the map
+        while low < n - 1 and np.isfinite(borders[low + 1]) and _bucket(borders[low + 1], softness) <= bucket - 2:
+            low += 1
+        starts[bucket] = low
+    for i in range(n):
+        if np.isfinite(borders[i]):
+            steps += i - starts[_bucket(borders[i], softness)]
+    return steps / n
 
 
 @njit(cache=True, nogil=True)
@@ -100,7 +150,7 @@ def run(
     data, stride, n_events, position, width, kind, mask, order, scale, argument, offset,
     needed, axis_kind, axis_source, axis_constants, weights, weight_slots,
     gates, dims, limits, transform_kind, transform_first, parameters,
-    borders, cells, vertices, ellipsoids, operands,
+    borders, softness, starts, cells, vertices, ellipsoids, operands,
     packed, counts, undefined,
 ):  # fmt: skip
     """Gate every event.
@@ -136,6 +186,7 @@ def run(
     inside = np.empty((n_gates + 1, BLOCK), np.int32)
     size = np.zeros(n_gates + 1, np.int64)
     flags = np.zeros((n_gates, BLOCK), np.uint8)
+    states = np.empty(BLOCK, np.int8)
     point = np.empty(max(1, dims.shape[0]), np.float64)
     for i in range(BLOCK):
         inside[n_gates, i] = i
@@ -232,29 +283,33 @@ def run(
             else:
                 shape_first = gates[g, SHAPE_FIRST]
                 lattice = gates[g, LATTICE_INDEX]
-                at_x = lattice * 2 * (LATTICE + 1)
-                at_y = at_x + LATTICE + 1
+                states[:total] = CELL_EDGE
+                for d in range(first, first + number):
+                    _box_states(
+                        values[dims[d, AXIS]],
+                        limits[d, LOW],
+                        limits[d, HIGH],
+                        limits[d, DOMAIN],
+                        members,
+                        total,
+                        states,
+                    )
+                if lattice >= 0:
+                    at_x = lattice * 2 * (LATTICE + 1)
+                    at_y = at_x + LATTICE + 1
+                    _lattice_states(
+                        values[dims[first, AXIS]], values[dims[first + 1, AXIS]], members, total,
+                        borders[at_x : at_x + LATTICE + 1], borders[at_y : at_y + LATTICE + 1],
+                        softness[lattice, 0], softness[lattice, 1], starts[lattice, 0], starts[lattice, 1],
+                        cells[lattice], states,
+                    )  # fmt: skip
                 for t in range(total):
                     e = members[t]
-                    state = CELL_EDGE
-                    for d in range(first, first + number):
-                        if not values[dims[d, AXIS], e] >= limits[d, DOMAIN]:
-                            state = -1
-                    if state < 0:
-                        lost += 1
-                        state = CELL_OUT
-                    elif lattice >= 0:
-                        x = values[dims[first, AXIS], e]
-                        y = values[dims[first + 1, AXIS], e]
-                        if (
-                            x >= borders[at_x] and x < borders[at_x + LATTICE]
-                            and y >= borders[at_y] and y < borders[at_y + LATTICE]
-                        ):  # fmt: skip
-                            state = cells[lattice, _cell(borders, at_x, x), _cell(borders, at_y, y)]
-                        else:
-                            state = CELL_OUT
+                    state = states[t]
                     result = state == CELL_IN
-                    if state == CELL_EDGE:
+                    if state == UNDEFINED:
+                        lost += 1
+                    elif state == CELL_EDGE:
                         for k in range(number):
                             d = first + k
                             f = dims[d, TRANSFORM]

@@ -114,7 +114,7 @@ def _table(p, s, value):
 
 @njit(cache=True, nogil=True)
 def forward(kind, p, s, x):
-    """Transform one value; parameters start at ``p[s]``. NaN stays NaN; a value outside the domain gives NaN or -inf."""
+    """Transform one value; parameters start at ``p[s]``. NaN stays NaN; outside the domain the result is NaN or -inf."""
     if kind == IDENTITY:
         y = x
     elif kind == LINEAR:
