@@ -331,6 +331,36 @@ def test_tubes_kept_apart(rule: str, visit_tube: str, cd4: float) -> None:
         visit_rows(counts, pd.DataFrame(tubes).assign(repeat=""))
 
 
+@pytest.mark.parametrize(("rule", "visit_tube", "cd4"), [("apart:first", "A9", 250.0), ("apart:latest", "A1", 125.0)])
+@pytest.mark.parametrize("unknown", [None, ""])
+def test_tubes_of_unknown_date_are_in_the_order_of_rows(rule: str, visit_tube: str, cd4: float, unknown: Any) -> None:
+    tubes = [
+        tube("A9", "TBNK", repeat=rule, collection_date=unknown),
+        tube("A1", "TBNK", repeat=rule, collection_date=unknown),
+        tube("B", "TREG"),
+    ]
+    counted = [
+        counts_of("A1", TBNK_TREE, [90_000, 20_000, 5000, 3500, 2500, 0]),
+        counts_of("A9", TBNK_TREE, [90_000, 10_000, 5000, 3500, 2500, 0]),
+        TREG,
+    ]
+    counts = table(tubes, counted)
+    assert counts["tube_id"].drop_duplicates().tolist() == ["A9", "A1", "B"]
+    assert row(counts, "B", "tqc/live/CD4")["cells_per_ul"] == cd4
+    # the date of B is known and that of its source is not: unknown is not another day
+    assert row(counts, "B", "tqc/live/CD4")["flags"] == ""
+    rows = visit_rows(counts, pd.DataFrame(tubes))
+    assert rows["tube_id"].drop_duplicates().tolist() == [visit_tube, "B"]
+
+
+def test_a_sum_bears_its_earliest_known_date() -> None:
+    days = {"A1": None, "A2": "2021-01-05", "A3": "2021-01-04"}
+    tubes = [tube(key, "TBNK", repeat="sum", collection_date=day) for key, day in days.items()]
+    counts = table(tubes, [counts_of(key, TBNK_TREE, [90_000, 5000, 5000, 3500, 300, 0]) for key in days])
+    assert set(counts["tube_id"]) == {"A3+A2+A1"}
+    assert set(counts["collection_date"]) == {"2021-01-04"}
+
+
 def test_a_route_that_changes_within_a_subject_is_flagged() -> None:
     tubes = [
         tube("A", "TBNK"),

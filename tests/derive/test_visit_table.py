@@ -93,6 +93,25 @@ def test_the_order_of_rows_does_not_matter(read):
     pd.testing.assert_frame_equal(visit_table(read(reverse, dosing)), _expected(EXPECTED))
 
 
+def test_unknown_dates_and_ages(read):
+    samples = """\
+a2,A,IL2,SLE,F,,unknown,M1,unknown,T,a2
+a1,A,IL2,SLE,F,,9,M1,2021-03-16,U,a1
+a3,A,IL2,SLE,F,,unknown,M3,unknown,T,a3
+b1,B,STD,JIA,M,,unknown,BL,unknown,T,b1
+b2,B,STD,JIA,M,,11.75,M3,2021-07-12,T,b2
+"""
+    some = "the collection date of 1 of 2 tubes is unknown"
+    expected = [
+        ("A", "IL2", "SLE", "F", 9.0, "M1", 1, "2021-03-16", 16, 1, 2, False, some),
+        ("A", "IL2", "SLE", "F", None, "M3", 3, None, None, None, None, None, ""),
+        ("B", "STD", "JIA", "M", None, "BL", 0, None, None, None, None, None, ""),
+        ("B", "STD", "JIA", "M", 11.75, "M3", 3, "2021-07-12", 73, 72, 73, None, ""),
+    ]
+    dosing = DOSING.replace("C,2021-05-01", "B,2021-05-01")
+    pd.testing.assert_frame_equal(visit_table(read(samples, dosing)), _expected(expected))
+
+
 def test_other_treatments_count_only_when_none_is_named(read):
     dosing = DOSING + "B,2021-04-20,10,mg,oral,prednisone\n"
     named = visit_table(read(dosing=dosing, yaml=YAML + "treatments: [rhIL-2]\n"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from il2cyto.errors import StudyError
@@ -31,7 +33,8 @@ CELLS = [
     (2, "collection_date", "20210301", "write the date as yyyy-mm-dd"),
     (2, "collection_date", "2021-03-01T08:00", "without a time"),
     (2, "collection_date", "2021-02-29", "the calendar has no such day"),
-    (2, "collection_date", "", "must not be blank"),
+    (2, "collection_date", "", "must not be blank; write unknown if nobody knows the date"),
+    (2, "collection_date", "Unknown", "write the date as yyyy-mm-dd"),
     (2, "route", "bead", "did you mean 'beads'?"),
     (7, "route", "dual", "needs tubes.PCT.count.denominator in study.yaml"),
     (7, "route", "chained", "needs tubes.PCT.count.population in study.yaml"),
@@ -57,7 +60,9 @@ CELLS = [
     (6, "alc_per_ul", "1,48", "commas are not guessed"),
     (5, "age_years", "-1", "from 0 to 120 years"),
     (5, "age_years", "115,5", "commas are not guessed"),
-    (5, "age_years", "", "the age is unknown; fill in age_years or birth_date"),
+    (5, "age_years", "", "the age is unknown; fill in age_years or birth_date, or write unknown in age_years"),
+    (5, "age_years", "n/a", "write the age in years, for example 11.5, or unknown"),
+    (2, "age_years", "unknown", "birth_date is given too; leave one of the two cells blank"),
     (2, "age_years", "12", "birth_date is given too; leave one of the two cells blank"),
     (2, "repeat", "add", "choose one of: sum, apart:first, apart:latest"),
     (2, "strategy", "gating/nil", "folder that holds strategy.yaml"),
@@ -198,6 +203,55 @@ class TestRepeats:
         problem = folder.cell(8, "strategy", "gating/treg").problems()[0]
         assert (problem.line, problem.where) == (8, "repeat")
         assert "only tubes of one strategy and route can be summed" in problem.message
+
+    @pytest.mark.parametrize("rule", ["apart:first", "apart:latest"])
+    def test_known_and_unknown_dates_have_no_order(self, folder, rule):
+        folder.append(self.AGAIN.format(rule)).cell(2, "repeat", rule).cell(8, "collection_date", "unknown")
+        problem = folder.problems()[0]
+        assert (problem.line, problem.where, problem.value) == (8, "collection_date", "unknown")
+        assert f"{rule} needs an order, and line 2 has a date; write all dates, or unknown in all" in problem.message
+
+    def test_known_and_unknown_dates_can_be_summed(self, folder):
+        folder.append(self.AGAIN.format("sum")).cell(2, "repeat", "sum").cell(8, "collection_date", "unknown")
+        assert folder.read().records[-1].collection_date is None
+
+
+class TestUnknown:
+    def test_what_the_sheet_does_not_know(self, folder):
+        for line in (4, 5, 6):
+            folder.cell(line, "collection_date", "unknown")
+        study = folder.cell(5, "age_years", "unknown").cell(6, "age_years", "unknown").read()
+        assert [record.collection_date is None for record in study.records] == [False, False, True, True, True, False]
+        # without a date the age of A at M1 is unknown too, although the date of birth is not
+        assert [math.isnan(record.age) for record in study.records] == [False, False, True, True, True, False]
+        assert [str(notice) for notice in study.notices] == [
+            "samples.csv, collection_date = 'unknown': the collection date is unknown in 3 of 6 rows: no study day, no "
+            "time since a dose; the age is unknown in 3 of 6 rows"
+        ]
+
+    def test_unknown_ages_alone(self, folder):
+        (notice,) = folder.cell(7, "age_years", "unknown").read().notices
+        assert (notice.line, notice.where) == (None, "age_years")
+        assert notice.message == "the age is unknown in 1 of 6 rows"
+
+    def test_the_order_of_rows_in_place_of_dates(self, folder):
+        folder.append(TestRepeats.AGAIN.format("apart:latest")).cell(2, "repeat", "apart:latest")
+        folder.cell(2, "collection_date", "unknown").cell(8, "collection_date", "unknown")
+        (folder.path / "a4.fcs").write_bytes(b"FCS3.1")
+        notice = folder.read().notices[1]
+        assert notice.where == "repeat"
+        assert (
+            notice.message == "without dates the first and the latest tube are those of the order of rows (lines 2, 8)"
+        )
+
+    def test_an_unknown_baseline_gives_no_window(self, folder):
+        folder.replace("label: Month 3, number: 2}", "label: Month 3, number: 2, window: [60, 91]}")
+        folder.cell(5, "collection_date", "unknown").cell(6, "collection_date", "unknown")
+        assert [notice.where for notice in folder.read().notices] == ["collection_date"]
+
+    def test_in_a_workbook(self, folder):
+        study = folder.cell(7, "collection_date", "unknown").workbooks().read()
+        assert study.records[-1].collection_date is None
 
 
 class TestNotices:

@@ -140,6 +140,15 @@ def test_the_file_keeps_everything_and_its_bytes(tmp_path: Path) -> None:
     assert hash_file(path) == first
 
 
+def test_unknown_dates_and_ages_come_back_from_the_file(tmp_path: Path) -> None:
+    table = visit_table().assign(collection_date=None, AGE=NAN)
+    table["ADY"] = pd.array([None] * 3, dtype="Int64")
+    write_visits(build(visit_table=table), tmp_path / "v.h5ad")
+    obs = read_visits(tmp_path / "v.h5ad").obs
+    assert obs["collection_date"].tolist() == ["", "", ""]
+    assert obs[["ADY", "AGE"]].isna().all().all()
+
+
 def test_a_counts_table_that_was_written_as_csv(tmp_path: Path) -> None:
     counts().to_csv(tmp_path / "counts.csv", index=False)
     again = build(counts=pd.read_csv(tmp_path / "counts.csv"))

@@ -78,6 +78,12 @@ class Block:
         """Paths of the populations, in the order of the strategy."""
         return self.labels["population"].tolist()
 
+    @property
+    def day(self) -> str | None:
+        """Collection date of the first replicate, or None where it is unknown."""
+        value = self.tubes["collection_date"].iloc[0]
+        return None if pd.isna(value) or value == "" else str(value)
+
     def text(self, column: str) -> str:
         """Value of a tube column in the first replicate."""
         return str(self.tubes[column].iloc[0])
@@ -103,9 +109,11 @@ def require_columns(table: pd.DataFrame, columns: Sequence[str], what: str) -> N
 
 
 def collection_order(tubes: pd.DataFrame) -> pd.DataFrame:
-    """Tubes by collection date, those of one day by their id."""
+    """Tubes by collection date, those of one day by their id; then those of unknown date as the rows stand."""
+    known = tubes["collection_date"].notna() & tubes["collection_date"].ne("")
     order = pd.DataFrame({"date": tubes["collection_date"].astype(str), "id": tubes["tube_id"].astype(str)})
-    return tubes.loc[order.sort_values(["date", "id"]).index]
+    dated, undated = order[known].sort_values(["date", "id"]).index, order[~known].index
+    return tubes.loc[dated.append(undated)]
 
 
 def make_blocks(tubes: pd.DataFrame, populations: pd.DataFrame) -> Iterator[Block]:

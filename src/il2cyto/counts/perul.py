@@ -158,7 +158,8 @@ def _chained(block: Block, spec: CountSpec, limits: Limits, source: Source) -> P
     flags = tuple(f"source_{flag}" for flag in found.flags)
     if found.block.counts[row].sum() < limits.lloq_events:
         flags += ("source_below_lloq",)
-    if found.block.text("collection_date") != block.text("collection_date"):
+    days = {day for part in (found.block, block) if (day := part.day) is not None}
+    if len(days) > 1:
         flags += ("source_of_other_day",)
     reason = f"not below {spec.population}, which carries the chain"
     estimates = by_chain(cells, in_tube, parent)

@@ -73,11 +73,12 @@ def count_table(
     -------
     pandas.DataFrame
         Columns `COUNT_COLUMNS`; without tubes, no rows. Ordered by subject, visit number, tube type and collection
-        date. ``status`` and, where it is ``not_estimable``, ``reason`` are about the count. A count without cells/µL is
-        ``estimated``, and ``reason`` says why it has none. ``cv`` is a fraction, ``below_lloq`` is empty for beads and
-        for missing counts. ``flags``, joined by ``;``: ``below_lloq``, ``below_lod``; ``few_beads`` in any tube of the
-        row; ``route_changed`` where a subject's tubes of this type came to cells/µL by different routes;
-        ``source_few_beads``, ``source_below_lloq`` and ``source_of_other_day`` for the tube that a chain starts from.
+        date, tubes of unknown date last, as they stand in `tubes`. ``status`` and, where it is ``not_estimable``,
+        ``reason`` are about the count. A count without cells/µL is ``estimated``, and ``reason`` says why it has none.
+        ``cv`` is a fraction, ``below_lloq`` is empty for beads and for missing counts. ``flags``, joined by ``;``:
+        ``below_lloq``, ``below_lod``; ``few_beads`` in any tube of the row; ``route_changed`` where a subject's tubes
+        of this type came to cells/µL by different routes; ``source_few_beads``, ``source_below_lloq`` and
+        ``source_of_other_day`` for the tube that a chain starts from.
 
     Raises
     ------

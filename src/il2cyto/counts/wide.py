@@ -45,7 +45,7 @@ def visit_rows(counts: pd.DataFrame, tubes: pd.DataFrame) -> pd.DataFrame:
     """Rows that stand for the visit where tubes of one type were kept apart.
 
     Summed tubes are one set of rows already. Of tubes kept apart the rule in ``repeat`` takes the first or the latest
-    by collection date; tubes of one day are ordered by their id.
+    by collection date; tubes of one day are ordered by their id, those of unknown date as their rows stand in `counts`.
 
     Parameters
     ----------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any, Protocol
@@ -45,7 +46,7 @@ class RecordLike(Protocol):
     @property
     def age(self) -> float: ...
     @property
-    def collection_date(self) -> date: ...
+    def collection_date(self) -> date | None: ...
 
 
 class StudyLike(Protocol):
@@ -81,14 +82,15 @@ def visit_table(study: StudyLike) -> pd.DataFrame:
         ========================  ===========================================================================
         USUBJID, ARM, DIAGNOSIS   ids and diagnosis as in the sheet
         SEX                       CDISC code, or ``None``
-        AGE                       float, years at the earliest collection of the visit
+        AGE                       float, years at the earliest collection of the visit; NaN where unknown
         AVISIT, AVISITN           id and number of the visit
-        collection_date           ISO 8601 text: the earliest collection of the visit's tubes
-        ADY                       Int64, study day of `collection_date`; NA without a reference date
+        collection_date           ISO 8601 text: the earliest known collection of the visit's tubes, or ``None``
+        ADY                       Int64, study day of `collection_date`; NA without either date
         DSLD                      Int64, days since the last dose before `collection_date`; NA without one
         CYCDAY                    Int64, day since the begin of the latest course; NA without one
         out_of_window             boolean, whether ADY lies outside the visit's window; NA when either is unknown
-        notice                    text, not empty when the tubes of the visit were collected on several days
+        notice                    text, not empty when the tubes of the visit were collected on several days, or the
+                                  date is known of some of them only
         ========================  ===========================================================================
 
     Notes
@@ -108,7 +110,7 @@ def visit_table(study: StudyLike) -> pd.DataFrame:
     )
     reference = reference_dates(samples, doses, study.baseline)
     tubes: dict[tuple[str, str], list[RecordLike]] = {}
-    for record in sorted(study.records, key=lambda record: (record.collection_date, record.tube_id)):
+    for record in sorted(study.records, key=lambda record: (record.collection_date or date.max, record.tube_id)):
         tubes.setdefault((record.subject, record.visit), []).append(record)
     order = {visit: place for place, visit in enumerate(study.visits)}
     rows = []
@@ -122,15 +124,15 @@ def visit_table(study: StudyLike) -> pd.DataFrame:
                 "ARM": study.subjects[subject].arm,
                 "DIAGNOSIS": study.subjects[subject].diagnosis,
                 "SEX": study.subjects[subject].sex,
-                "AGE": records[0].age,
+                "AGE": next((record.age for record in records if not math.isnan(record.age)), math.nan),
                 "AVISIT": visit,
                 "AVISITN": study.visits[visit].number,
-                "collection_date": day.isoformat(),
+                "collection_date": None if day is None else day.isoformat(),
                 "ADY": study_day,
-                "DSLD": since_last(given.get(subject, ()), day),
-                "CYCDAY": within_course(given.get(subject, ()), day),
+                "DSLD": None if day is None else since_last(given.get(subject, ()), day),
+                "CYCDAY": None if day is None else within_course(given.get(subject, ()), day),
                 "out_of_window": _outside(study_day, window),
-                "notice": _notice(sorted({record.collection_date for record in records})),
+                "notice": _notice([record.collection_date for record in records]),
             }
         )
     types = dict.fromkeys(COLUMNS, "object") | TYPES
@@ -157,8 +159,13 @@ def _outside(study_day: int | None, window: tuple[int, int] | None) -> bool | No
     return None if study_day is None or window is None else not window[0] <= study_day <= window[1]
 
 
-def _notice(days: Sequence[date]) -> str:
-    if len(days) == 1:
-        return ""
-    listed = ", ".join(day.isoformat() for day in days)
-    return f"collected on {len(days)} days ({listed}); the earliest counts"
+def _notice(collected: Sequence[date | None]) -> str:
+    days = sorted({day for day in collected if day is not None})
+    unknown = sum(day is None for day in collected)
+    parts = []
+    if len(days) > 1:
+        listed = ", ".join(day.isoformat() for day in days)
+        parts.append(f"collected on {len(days)} days ({listed}); the earliest counts")
+    if days and unknown:
+        parts.append(f"the collection date of {unknown} of {len(collected)} tubes is unknown")
+    return "; ".join(parts)

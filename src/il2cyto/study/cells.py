@@ -15,6 +15,8 @@ from il2cyto.study.sheets import Row
 T = TypeVar("T")
 
 ISO_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+#: What a person writes where nobody knows the date or the age; a blank cell may be a slip.
+UNKNOWN = "unknown"
 
 
 class CellReader:
@@ -91,6 +93,19 @@ class CellReader:
             self.problem(column, f"the number must be above 0; {remedy}")
             return None
         return number
+
+    def unknown(self, column: str) -> bool:
+        """Whether the cell says that its value is unknown."""
+        return self.cell(column) == UNKNOWN
+
+    def day_or_unknown(self, column: str) -> date | None:
+        """Return a required date; ``None`` also where the cell says that it is unknown."""
+        if self.unknown(column):
+            return None
+        if not self.cell(column) and column in self.row.cells:
+            self.problem(column, f"this cell must not be blank; write {UNKNOWN} if nobody knows the date")
+            return None
+        return self.day(column)
 
     def day(self, column: str, *, required: bool = False) -> date | None:
         """Return a date that is written ``yyyy-mm-dd``; no other order is guessed."""

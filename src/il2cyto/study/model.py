@@ -41,7 +41,10 @@ class TubeRecord:
     Attributes
     ----------
     age
-        Age in years at the collection, given or computed. The date of birth itself is not kept.
+        Age in years at the collection, given or computed; NaN where the sheet says that it is unknown. The date of
+        birth itself is not kept.
+    collection_date
+        ``None`` where the sheet says that it is unknown.
     fcs, fcs_name
         The file, resolved below the data root, and its name as written in the sheet.
     volume, volume_unit
@@ -51,6 +54,7 @@ class TubeRecord:
         Lymphocytes/µL of the blood count of the same draw.
     repeat
         What to do with several tubes of one subject, visit and tube type: ``sum``, ``apart:first``, ``apart:latest``.
+        Where their dates are unknown, the first and the latest are those of the order of rows.
     line
         Line of the row in the sheet.
     """
@@ -62,7 +66,7 @@ class TubeRecord:
     sex: str | None
     age: float
     visit: str
-    collection_date: date
+    collection_date: date | None
     tube: str
     fcs: Path
     fcs_name: str

@@ -11,7 +11,7 @@ from il2cyto.study.document import Document
 from il2cyto.study.findings import Findings
 from il2cyto.study.model import Dose, Subject, TubeRecord
 from il2cyto.study.paths import is_file
-from il2cyto.study.samples import Tube
+from il2cyto.study.samples import APART, Tube
 
 
 def check_tubes(file: str, tubes: Sequence[Tube], findings: Findings) -> None:
@@ -66,6 +66,7 @@ def notice_tubes(
             )
             findings.notice(file, record.line, "tube", record.tube, message)
     _notice_similar_subjects(file, records, findings)
+    _notice_unknown(file, records, findings)
     _notice_dates(file, records, document, doses, findings)
 
 
@@ -131,6 +132,14 @@ def _check_repeats(file: str, records: Sequence[TubeRecord], findings: Findings)
             elif rule == "sum" and (record.strategy, record.route) != (group[0].strategy, group[0].route):
                 message = f"{same} with another strategy or route; only tubes of one strategy and route can be summed"
                 findings.problem(file, record.line, "repeat", record.repeat, message)
+        dated = next((record for record in group if record.collection_date is not None), None)
+        undated = next((record for record in group if record.collection_date is None), None)
+        if rule in APART and dated is not None and undated is not None:
+            message = (
+                f"{rule} needs an order, and line {dated.line} has a date; "
+                "write all dates, or unknown in all of these rows: then their order in the sheet counts"
+            )
+            findings.problem(file, undated.line, "collection_date", "unknown", message)
 
 
 def _notice_similar_subjects(file: str, records: Sequence[TubeRecord], findings: Findings) -> None:
@@ -144,6 +153,31 @@ def _notice_similar_subjects(file: str, records: Sequence[TubeRecord], findings:
             findings.notice(file, record.line, "subject", record.subject, message)
 
 
+def _notice_unknown(file: str, records: Sequence[TubeRecord], findings: Findings) -> None:
+    """Note once what the sheet does not know, and once the tubes whose order is therefore that of the rows."""
+    unknown = {
+        "collection_date": [record for record in records if record.collection_date is None],
+        "age_years": [record for record in records if math.isnan(record.age)],
+    }
+    effects = {
+        "collection_date": "the collection date is unknown in {}: no study day, no time since a dose",
+        "age_years": "the age is unknown in {}",
+    }
+    parts = [effects[column].format(f"{len(rows)} of {len(records)} rows") for column, rows in unknown.items() if rows]
+    if parts:
+        column = next(column for column, rows in unknown.items() if rows)
+        findings.notice(file, None, column, "unknown", "; ".join(parts))
+    groups: dict[tuple[str, str, str], list[TubeRecord]] = {}
+    for record in unknown["collection_date"]:
+        if record.repeat in APART:
+            groups.setdefault((record.subject, record.visit, record.tube), []).append(record)
+    apart = [group for group in groups.values() if len(group) > 1]
+    if apart:
+        lines = "; ".join(", ".join(str(record.line) for record in group) for group in apart)
+        message = f"without dates the first and the latest tube are those of the order of rows (lines {lines})"
+        findings.notice(file, None, "repeat", "", message)
+
+
 def _notice_dates(
     file: str, records: Sequence[TubeRecord], document: Document, doses: Sequence[Dose], findings: Findings
 ) -> None:
@@ -151,28 +185,29 @@ def _notice_dates(
     reference = _reference_dates(records, document, doses)
     order = {visit: place for place, visit in enumerate(document.visits)}
     noted = set()
-    latest: dict[str, TubeRecord] = {}
+    latest: dict[str, tuple[TubeRecord, date]] = {}
     for record in sorted(records, key=lambda record: (order[record.visit], record.line)):
         window = document.visits[record.visit].window
-        key = (record.subject, record.visit, record.collection_date)
-        if key in noted:
+        collected = record.collection_date
+        key = (record.subject, record.visit, collected)
+        if collected is None or key in noted:
             continue
         noted.add(key)
         first_day = reference.get(record.subject)
         if window is not None and first_day is not None:
-            day = (record.collection_date - first_day).days
+            day = (collected - first_day).days
             day += day >= 0  # study days have no day 0
             if not window[0] <= day <= window[1]:
                 message = f"study day {day} lies outside the window {window[0]} to {window[1]} of visit {record.visit}"
-                findings.notice(file, record.line, "collection_date", record.collection_date.isoformat(), message)
-        before = latest.get(record.subject)
-        if before is not None and before.visit != record.visit and before.collection_date > record.collection_date:
+                findings.notice(file, record.line, "collection_date", collected.isoformat(), message)
+        before, before_day = latest.get(record.subject, (record, collected))
+        if before.visit != record.visit and before_day > collected:
             message = (
                 f"visit {before.visit} (line {before.line}) was collected later than {record.visit}; check the visits"
             )
-            findings.notice(file, record.line, "collection_date", record.collection_date.isoformat(), message)
-        if before is None or record.collection_date >= before.collection_date:
-            latest[record.subject] = record
+            findings.notice(file, record.line, "collection_date", collected.isoformat(), message)
+        if collected >= before_day:
+            latest[record.subject] = (record, collected)
 
 
 def _reference_dates(records: Sequence[TubeRecord], document: Document, doses: Sequence[Dose]) -> dict[str, date]:
@@ -183,7 +218,7 @@ def _reference_dates(records: Sequence[TubeRecord], document: Document, doses: S
             dates[dose.subject] = min(dose.date, dates.get(dose.subject, dose.date))
     dosed = set(dates)
     for record in records:
-        if document.visits[record.visit].baseline and record.subject not in dosed:
-            first = dates.get(record.subject, record.collection_date)
-            dates[record.subject] = min(record.collection_date, first)
+        collected = record.collection_date
+        if document.visits[record.visit].baseline and record.subject not in dosed and collected is not None:
+            dates[record.subject] = min(collected, dates.get(record.subject, collected))
     return dates

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from il2cyto.keys import ROUTES
-from il2cyto.study.cells import CellReader
+from il2cyto.study.cells import UNKNOWN, CellReader
 from il2cyto.study.document import Document
 from il2cyto.study.findings import Findings
 from il2cyto.study.model import CountSpec, StrategyRef, TubeRecord
@@ -25,7 +25,9 @@ OPTIONAL = (
 #: CDISC codes.
 SEXES = ("F", "M", "U", "INTERSEX")
 UNITS = ("uL", "nL", "mL", "file_uL", "file_nL")
-REPEATS = ("sum", "apart:first", "apart:latest")
+#: Rules that keep repeated tubes apart and let one of them stand for the visit.
+APART = ("apart:first", "apart:latest")
+REPEATS = ("sum", *APART)
 
 #: Numbers that each route needs, with what to write there.
 AMOUNTS = {
@@ -68,7 +70,7 @@ def read_samples(sheet: Sheet, document: Document, findings: Findings) -> tuple[
 
 
 def _tube(cells: CellReader, document: Document, row: Row, missing: dict[str, str]) -> Tube:
-    collected = cells.day("collection_date", required=True)
+    collected = cells.day_or_unknown("collection_date")
     birth_date = cells.day("birth_date")
     arms, visits, types = (tuple(known) for known in (document.arms, document.visits, document.tubes))
     type_id = cells.choice("tube", types, required=True) if types else cells.text("tube")
@@ -87,7 +89,7 @@ def _tube(cells: CellReader, document: Document, row: Row, missing: dict[str, st
         sex=cells.choice("sex", SEXES),
         age=_age(cells, collected, birth_date),
         visit=(cells.choice("visit", visits, required=True) if visits else cells.text("visit")) or "",
-        collection_date=collected or date.min,
+        collection_date=None if cells.unknown("collection_date") else collected or date.min,
         tube=type_id or "",
         fcs=_fcs(cells, document),
         fcs_name=cells.cell("fcs"),
@@ -142,8 +144,9 @@ def _fcs(cells: CellReader, document: Document) -> Path:
 
 
 def _age(cells: CellReader, collected: date | None, birth_date: date | None) -> float:
-    """Return the age in years at the collection, from exactly one of the two columns."""
-    years = cells.number("age_years", "write the age in years, for example 11.5")
+    """Return the age in years at the collection, from exactly one of the two columns; NaN where it is unknown."""
+    unknown = cells.unknown("age_years")
+    years = None if unknown else cells.number("age_years", f"write the age in years, for example 11.5, or {UNKNOWN}")
     if years is not None and not 0 <= years <= MAX_AGE:
         cells.problem("age_years", f"the age must lie from 0 to {MAX_AGE} years; correct it")
     given = [column for column in ("birth_date", "age_years") if cells.cell(column)]
@@ -151,7 +154,7 @@ def _age(cells: CellReader, collected: date | None, birth_date: date | None) -> 
         cells.problem("age_years", "birth_date is given too; leave one of the two cells blank")
     if not given and {"birth_date", "age_years"} & set(cells.row.cells):
         column = "age_years" if "age_years" in cells.row.cells else "birth_date"
-        cells.problem(column, "the age is unknown; fill in age_years or birth_date")
+        cells.problem(column, f"the age is unknown; fill in age_years or birth_date, or write {UNKNOWN} in age_years")
     if years is not None or birth_date is None or collected is None:
         return math.nan if years is None else years
     age = (collected - birth_date).days / DAYS_PER_YEAR
