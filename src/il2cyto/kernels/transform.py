@@ -45,7 +45,8 @@ def _logicle(p, s, value):
     if target > _ASYMPTOTIC:
         y = (math.log(target) - math.log(a)) / b
         return 2.0 * x1 - y if negative else y
-    y = x1 + target / p[s + 7] if target < f else math.log(target / a) / b
+    # the root is not below x1, whatever the logarithm of a tiny target says (W = 0 has f = 0)
+    y = x1 + target / p[s + 7] if target < f else max(x1, math.log(target / a) / b)
     for _ in range(64):
         up = a * math.exp(b * y)
         down = c * math.exp(-d * y)
