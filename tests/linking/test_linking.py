@@ -91,6 +91,7 @@ def test_the_inputs_stay_as_they_are() -> None:
 def test_the_file_keeps_everything_and_its_bytes(tmp_path: Path) -> None:
     linked = link(visits(), serum())
     write_linked(linked, tmp_path / "a.h5mu")
+    assert linked.mdata["counts"].obs["ARM"].dtype == object
     time.sleep(1.1)
     write_linked(link(visits(), serum()), tmp_path / "b.h5mu")
     assert hash_file(tmp_path / "a.h5mu") == hash_file(tmp_path / "b.h5mu")

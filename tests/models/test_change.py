@@ -176,7 +176,7 @@ def slope_part() -> float:
 
 
 def test_a_simulated_truth_is_recovered_and_covered() -> None:
-    populations = 120
+    populations = 60
     parts = [noisy(seed=100 + k, n=10, tau=0.25) for k in range(populations)]
     cells = pd.concat([part[0].rename(columns={"Treg": f"p{k}"}) for k, part in enumerate(parts)], axis="columns")
     # a tenth of the visits after baseline is missing
@@ -198,7 +198,7 @@ def test_a_simulated_truth_is_recovered_and_covered() -> None:
         assert abs(error.mean()) < 4 * spread / np.sqrt(populations)
         assert rows["log_se"].mean() == pytest.approx(spread, rel=0.25)
         covered = (np.log(rows["lower"]) <= truth) & (truth <= np.log(rows["upper"]))
-        assert 0.88 <= covered.mean() <= 1.0
+        assert covered.mean() >= 0.88
 
 
 def test_zeros_are_left_out_and_counted_and_low_counts_are_named() -> None:

@@ -203,6 +203,7 @@ def test_what_is_no_visits_object(tmp_path: Path) -> None:
     (tmp_path / "text.h5ad").write_text("no HDF5")
     with pytest.raises(TableError, match=r"text\.h5ad cannot be read"):
         read_visits(tmp_path / "text.h5ad")
-    anndata.AnnData(np.ones((1, 1))).write_h5ad(tmp_path / "other.h5ad")
+    name = pd.DataFrame(index=pd.Index(["x"], dtype=object))
+    anndata.AnnData(np.ones((1, 1)), obs=name, var=name).write_h5ad(tmp_path / "other.h5ad")
     with pytest.raises(TableError, match="not a visits object"):
         read_visits(tmp_path / "other.h5ad")

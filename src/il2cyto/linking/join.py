@@ -12,6 +12,7 @@ import pandas as pd
 from il2cyto.errors import TableError
 from il2cyto.provenance import atomic_path
 from il2cyto.visits import check_visits
+from il2cyto.visits.files import plain_text
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -76,7 +77,10 @@ def write_linked(linked: LinkResult, path: str | Path) -> None:
     import mudata
 
     with mudata.set_options(pull_on_update=False), atomic_path(path) as temporary:
-        linked.mdata.write_h5mu(temporary)
+        # a copy, since writing turns the text columns of what it writes into categories
+        mdata = linked.mdata.copy()
+        mdata.obs, mdata.var = plain_text(mdata.obs), plain_text(mdata.var)
+        mdata.write_h5mu(temporary)
 
 
 def _check_serum(serum: AnnData) -> None:

@@ -11,6 +11,7 @@ from il2cyto.provenance import atomic_path
 from il2cyto.visits.check import check_visits
 
 if TYPE_CHECKING:
+    import pandas as pd
     from anndata import AnnData
 
 
@@ -26,6 +27,7 @@ def write_visits(visits: AnnData, path: str | Path) -> None:
     # names are written in the order in which they will be read
     ordered = visits.copy()
     ordered.uns = _by_name(ordered.uns)
+    ordered.obs, ordered.var = plain_text(ordered.obs), plain_text(ordered.var)
     for name in sorted(ordered.layers):
         ordered.layers[name] = ordered.layers.pop(name)
     with atomic_path(path) as temporary:
@@ -49,6 +51,15 @@ def read_visits(path: str | Path) -> AnnData:
         raise TableError(f"{Path(path).name} cannot be read as .h5ad: {why}") from why
     check_visits(visits)
     return visits
+
+
+def plain_text(table: pd.DataFrame) -> pd.DataFrame:
+    """Text columns and the index as Python strings, so that every release of pandas writes the same file."""
+    import pandas as pd
+
+    texts = [name for name in table if isinstance(table[name].dtype, pd.StringDtype)]
+    plain = table.astype(dict.fromkeys(texts, object))
+    return plain.set_axis(pd.Index(plain.index.to_numpy(dtype=object), dtype=object), axis="index")
 
 
 def _by_name(content: Mapping[str, Any]) -> dict[str, Any]:
