@@ -1,15 +1,14 @@
 """Set up il2cyto in an environment of its own and run it: ``python3 start.py demo`` or ``python3 start.py test``.
 
-Needs Python 3.11 to 3.13 and pip, nothing else; nothing outside ``.il2cyto-env`` beside this file is installed or changed.
+Needs Python 3.11 to 3.13 and pip, nothing else; installs into ``.il2cyto-env`` beside this file and nowhere else.
 """
 
 import sys
 
 if not (3, 11) <= sys.version_info[:2] <= (3, 13):
     sys.exit(
-        "il2cyto needs Python 3.11, 3.12 or 3.13, but this is {}.{}.{} ({}). With another one: python3.12 start.py demo".format(
-            *sys.version_info[:3], sys.executable
-        )
+        "il2cyto needs Python 3.11, 3.12 or 3.13; this is {}.{}.{} ({}). "
+        "With another one: python3.12 start.py demo".format(*sys.version_info[:3], sys.executable)
     )
 
 import hashlib
@@ -19,7 +18,7 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 ROOT = Path(__file__).resolve().parent
 ENVIRONMENT = ROOT / ".il2cyto-env"
@@ -28,6 +27,7 @@ STAMP = ENVIRONMENT / "il2cyto-stamp.json"
 COMMANDS = ("demo", "check", "run", "new", "show")
 #: FlowKit, the oracle of some tests, needs pandas below 3; pyproject.toml asks for it on Python 3.11 only.
 TEST_EXTRAS = ("test", "oracle")
+INSTALL = ("install", "--quiet", "--disable-pip-version-check")
 OLDEST_PIP = (22, 3)  # the first with `pip --python`
 #: Settings of the caller's shell that would send modules or installs elsewhere.
 FOREIGN = ("PIP_PREFIX", "PIP_TARGET", "PIP_USER", "PYTHONHOME", "PYTHONPATH", "__PYVENV_LAUNCHER__")
@@ -70,9 +70,8 @@ def set_up(extras: tuple[str, ...]) -> None:
     say(f"Installing il2cyto{wanted[1:]} and what it needs, as constraints.txt says; takes a minute or more …")
     STAMP.unlink(missing_ok=True)  # an interrupted installation is begun again
     call(
-        [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        + ["--constraint", "constraints.txt", "--editable", wanted],
-        "The installation failed; pip says why above. It needs the network, or a package index that pip is configured for.",
+        [str(PYTHON), "-m", "pip", *INSTALL, "--constraint", "constraints.txt", "--editable", wanted],
+        "The installation failed; pip says why above. It needs the network, or a package index that pip knows.",
     )
     STAMP.write_text(json.dumps({"key": key, "extras": sorted(extras)}), encoding="utf-8")
     say("Installed.")
@@ -85,7 +84,8 @@ def make_environment() -> None:
         shutil.rmtree(ENVIRONMENT)
     say(f"Making {ENVIRONMENT.name} with Python {'.'.join(map(str, sys.version_info[:3]))} …")
     failed = "The environment could not be made; the reason stands above."
-    if importlib.util.find_spec("ensurepip"):
+    ensurepip = importlib.util.find_spec("ensurepip")
+    if ensurepip and ensurepip.has_location:  # a folder left behind without the module has none
         call([sys.executable, "-m", "venv", str(ENVIRONMENT)], failed)
         return
     version = pip_version()
@@ -97,7 +97,7 @@ def make_environment() -> None:
         )
     call([sys.executable, "-m", "venv", "--without-pip", str(ENVIRONMENT)], failed)
     call(
-        [sys.executable, "-m", "pip", "--python", str(PYTHON), "install", "--quiet", "--disable-pip-version-check", "pip"],
+        [sys.executable, "-m", "pip", "--python", str(PYTHON), *INSTALL, "pip"],
         "pip could not be installed into the environment; it says why above.",
     )
 
@@ -116,7 +116,7 @@ def content_key() -> str:
     return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()
 
 
-def read_stamp() -> dict:
+def read_stamp() -> dict[str, Any]:
     """Return what the environment was made from; empty where there is none or its interpreter is gone."""
     try:
         stamp = json.loads(STAMP.read_text(encoding="utf-8"))
