@@ -120,8 +120,16 @@ def did_you_mean(word: str, choices: Sequence[str]) -> str:
     >>> did_you_mean("CD127", ["FSC-A"])
     ''
     """
-    import difflib
+    from difflib import SequenceMatcher, get_close_matches
 
-    folded = {choice.casefold(): choice for choice in reversed(choices)}
-    close = difflib.get_close_matches(word.casefold(), list(folded), n=1, cutoff=0.6)
-    return f" (did you mean {folded[close[0]]!r}?)" if close else ""
+    folded: dict[str, str] = {}
+    for choice in choices:
+        folded.setdefault(choice.casefold(), choice)
+    target = word.casefold()
+    close = get_close_matches(target, list(folded), n=5, cutoff=0.6)
+    if not close:
+        return ""
+    # difflib breaks ties by the alphabet; the first choice as given is the better guess
+    order = list(folded)
+    best = max(close, key=lambda name: (SequenceMatcher(None, name, target).ratio(), -order.index(name)))
+    return f" (did you mean {folded[best]!r}?)"

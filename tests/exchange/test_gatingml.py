@@ -105,7 +105,9 @@ def test_inverted_matrix_is_the_same_compensation(tmp_path: Path) -> None:
     assert 150 < plain.sum() < 350
 
 
-BOMB = '<!DOCTYPE b [<!ENTITY a "xxxxxxxxxx"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;"><!ENTITY c "&b;&b;&b;&b;&b;&b;&b;">]>'
+BOMB = (
+    '<!DOCTYPE b [<!ENTITY a "xxxxxxxxxx"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;"><!ENTITY c "&b;&b;&b;&b;&b;&b;&b;">]>'
+)
 
 
 @pytest.mark.parametrize(

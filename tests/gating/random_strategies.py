@@ -79,7 +79,9 @@ def shape(draw: st.DrawFn, transforms: tuple[str, ...], ratios: bool, mixed: boo
         use_ratio = ratios and draw(st.booleans())
         side = draw(st.sampled_from(["both", "low", "high"]))
         limits = Limits(
-            draw(dimension(transforms, use_ratio, matrix)), low if side != "high" else None, high if side != "low" else None
+            draw(dimension(transforms, use_ratio, matrix)),
+            low if side != "high" else None,
+            high if side != "low" else None,
         )
         return RectangleGate((limits,))
     if kind == "rectangle":
@@ -109,7 +111,11 @@ def shape(draw: st.DrawFn, transforms: tuple[str, ...], ratios: bool, mixed: boo
 
 @st.composite
 def strategy(
-    draw: st.DrawFn, transforms: tuple[str, ...] = tuple(TRANSFORMS), ratios: bool = True, complement: bool = True, mixed: bool = True
+    draw: st.DrawFn,
+    transforms: tuple[str, ...] = tuple(TRANSFORMS),
+    ratios: bool = True,
+    complement: bool = True,
+    mixed: bool = True,
 ) -> GatingStrategy:
     populations: list[Population] = []
     for i in range(draw(st.integers(1, 7))):

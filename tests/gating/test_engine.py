@@ -67,9 +67,7 @@ def test_quadrants_sum_to_the_parent(sample: Sample, axes: list[Dimension], data
 
 @given(strategy(), st.integers(0, 2**31))
 @settings(max_examples=25)
-def test_order_of_events_changes_no_count(
-    sample: Sample, tmp_path: Path, tree: GatingStrategy, seed: int
-) -> None:
+def test_order_of_events_changes_no_count(sample: Sample, tmp_path: Path, tree: GatingStrategy, seed: int) -> None:
     order = np.random.default_rng(seed).permutation(sample.n_events)
     spill = sample.spillover
     assert spill is not None
@@ -230,7 +228,10 @@ def test_matrix_for_a_channel_that_the_file_lacks(sample: Sample) -> None:
             ),
             "in a circle",
         ),
-        ((Population("a", "root", RectangleGate((Limits(Dimension("A", transform="logi"), 0.0),))),), "did you mean 'logicle'"),
+        (
+            (Population("a", "root", RectangleGate((Limits(Dimension("A", transform="logi"), 0.0),))),),
+            "did you mean 'logicle'",
+        ),
         ((Population("a", "root", RectangleGate((Limits(Dimension("A", "spill"), 0.0),))),), "is no matrix"),
     ],
 )

@@ -72,7 +72,9 @@ def group_flags(counts: pd.DataFrame) -> tuple[FlagSection, ...]:
     counts
         ``counts.csv``, one row per tube and population. ``flags`` holds names separated by ``;``.
     """
-    below = counts[[not is_missing(value) and bool(value) for value in counts["below_lloq"]]]
+    # a mask of booleans even where the table is empty: an empty list would choose no columns
+    marked = [not is_missing(value) and bool(value) for value in counts["below_lloq"]]
+    below = counts[pd.Series(marked, index=counts.index, dtype=bool)]
     lost = counts[counts["status"] == NOT_ESTIMABLE]
     uncounted = counts[
         (counts["status"] != NOT_ESTIMABLE) & counts["cells_per_ul"].isna() & counts["reason"].map(words).ne("")

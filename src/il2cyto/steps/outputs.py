@@ -51,6 +51,8 @@ def write_outputs(out: Path, study: Study, tables: Tables, manifest: dict[str, A
 
 def report_text(out: Path, study: Study, tables: Tables, manifest: dict[str, Any]) -> str:
     """Return the report as one self-contained page."""
+    import pandas as pd
+
     from il2cyto.report import Arm, ReportInputs, Visit, build_report
 
     return build_report(
@@ -70,6 +72,10 @@ def report_text(out: Path, study: Study, tables: Tables, manifest: dict[str, Any
             manifest=manifest,
             assumptions=study.assumptions,
             plots=_plots(out, study),
+            subjects=pd.DataFrame(
+                [(subject.id, subject.arm, subject.diagnosis) for subject in study.subjects.values()],
+                columns=["subject", "arm", "diagnosis"],
+            ),
         )
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -34,7 +35,7 @@ def tube_pictures(result: GatingResult, tube_id: str) -> dict[str, Any]:
             "reason": row["reason"],
             "count": None if result.reasons[i] else int(row["count"]),
             "parent_count": None if result.reasons[i] else int(row["parent_count"]),
-            "percent_parent": None if np.isnan(row["percent_parent"]) else float(row["percent_parent"]),
+            "percent_parent": None if math.isnan(row["percent_parent"]) else float(row["percent_parent"]),
         }
         entry |= drawer.draw(i) if not result.reasons[i] else {"x": None, "y": None, "density": "", "bins": 0}
         gates.append(entry)
@@ -107,6 +108,7 @@ class _Drawer:
             "y": described[1] if len(described) > 1 else None,
             "bins": picture["bins"],
             "density": picture["density"],
+            "n_outside": picture["n_outside"],
             "outline": [[round(x, 5), round(y, 5)] for x, y in outline] or None,
             "xlim": [None if edge is None else round(edge, 5) for edge in limits[0]] if 0 in limits else None,
         }

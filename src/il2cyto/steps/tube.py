@@ -145,25 +145,16 @@ def _earlier(folder: Path, key: str) -> dict[str, Any] | None:
 
 
 def _plain(result: GatingResult) -> list[dict[str, Any]]:
-    rows = []
-    for row in result.counts.to_dict("records"):
-        known = row["status"] == "estimated"
-        rows.append(
-            {
-                **row,
-                "count": int(row["count"]) if known else None,
-                "parent_count": int(row["parent_count"]) if not _missing(row["parent_count"]) else None,
-                "percent_parent": None if np.isnan(row["percent_parent"]) else float(row["percent_parent"]),
-                "n_undefined": int(row["n_undefined"]) if known else None,
-            }
-        )
-    return rows
-
-
-def _missing(value: object) -> bool:
+    """The counts of a result as JSON holds them: missing numbers are null."""
     import pandas as pd
 
-    return value is pd.NA
+    whole = ("count", "parent_count", "n_undefined")
+    rows = []
+    for row in result.counts.to_dict("records"):
+        numbers = {name: None if pd.isna(row[name]) else int(row[name]) for name in whole}
+        percent = None if pd.isna(row["percent_parent"]) else float(row["percent_parent"])
+        rows.append({**row, **numbers, "percent_parent": percent})
+    return rows
 
 
 def retained_time_fraction(result: GatingResult) -> float | None:
