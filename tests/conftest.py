@@ -14,12 +14,19 @@ settings.register_profile(
 settings.load_profile("il2cyto")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--require-reference", action="store_true", help="fail, instead of skip, what needs the public reference files"
+    )
+
+
 @pytest.fixture(scope="session")
-def reference() -> Path:
+def reference(request: pytest.FixtureRequest) -> Path:
     """Folder of the public reference files."""
     value = os.environ.get("IL2CYTO_REFERENCE")
     if not value:
-        pytest.skip("IL2CYTO_REFERENCE is not set: it names the folder of the public reference files")
+        give_up = pytest.fail if request.config.getoption("--require-reference") else pytest.skip
+        give_up("IL2CYTO_REFERENCE is not set: it names the folder of the public reference files")
     folder = Path(value)
     assert folder.is_dir(), f"IL2CYTO_REFERENCE = {value}: no such folder"
     return folder
