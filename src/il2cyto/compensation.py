@@ -127,7 +127,7 @@ class SpilloverMatrix:
         return hash_content([self.detectors, self.fluorochromes, self.values.tolist()])
 
     @classmethod
-    def from_csv(cls, path: str | Path, id: str | None = None) -> SpilloverMatrix:
+    def from_csv(cls, path: str | Path, matrix_id: str | None = None) -> SpilloverMatrix:
         """Read a square matrix: a header of ``$PnN``, then one row of numbers per fluorochrome.
 
         A first column of row names is allowed; it must repeat the header, in any order, and rows are re-indexed by it.
@@ -163,10 +163,10 @@ class SpilloverMatrix:
             if sorted(names) != sorted(columns):
                 raise CompensationError(f"{path.name}: row names {names} are not the channels of the header")
             values = values[[names.index(column) for column in columns]]
-        return cls(id or path.stem, tuple(columns), values)
+        return cls(matrix_id or path.stem, tuple(columns), values)
 
     @classmethod
-    def from_keyword(cls, text: str, id: str = "FCS") -> SpilloverMatrix:
+    def from_keyword(cls, text: str, matrix_id: str = "FCS") -> SpilloverMatrix:
         """Parse ``n,name1,…,namen,s11,s12,…`` as FCS 3.1 writes ``$SPILLOVER``.
 
         Raises
@@ -185,4 +185,4 @@ class SpilloverMatrix:
             values = np.array([float(part) for part in parts[1 + n :]]).reshape(n, n)
         except ValueError as error:
             raise CompensationError(f"$SPILLOVER holds something that is no number: {error}") from error
-        return cls(id, tuple(parts[1 : 1 + n]), values)
+        return cls(matrix_id, tuple(parts[1 : 1 + n]), values)

@@ -133,8 +133,8 @@ def test_one_clear_error(tmp_path: Path, body: str, before: str, message: str) -
 
 
 def test_other_xml_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "h.xml").write_text("<html/>")
     with pytest.raises(GatingMLError, match="the root is 'html'"):
-        (tmp_path / "h.xml").write_text("<html/>")
         read_gating(tmp_path / "h.xml")
 
 

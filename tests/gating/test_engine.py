@@ -198,7 +198,7 @@ def test_missing_matrix_is_refused_unless_the_strategy_is_gating_ml(tmp_path: Pa
     write_fcs(tmp_path / "e.fcs", np.ones((2, 1)), ["A"])
     gate = RectangleGate((Limits(Dimension("A", "FCS"), 0.0, None),))
     tree = GatingStrategy("t", (Population("p", "root", gate),))
-    with pytest.raises(CompensationError, match="wants the matrix of the file for 'A', but the file holds none"):
+    with pytest.raises(CompensationError, match="wants the file's matrix for 'A', but the file holds none"):
         tree.apply(read_fcs(tmp_path / "e.fcs"))
     lenient = replace(tree, without_matrix="uncompensated").apply(read_fcs(tmp_path / "e.fcs"))
     assert lenient.counts["count"].tolist() == [2]

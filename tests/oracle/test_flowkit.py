@@ -2,11 +2,11 @@
 
 Departures of FlowKit 1.3.2, left out of the comparison, with the clause of Gating-ML 2.0:
 
-- undefined coordinates: FlowKit compares NaN and −inf as numbers, so an event whose logarithm does not exist can count as
-  below a maximum (6.2.2: flog is defined for x > 0 only); events with an undefined coordinate are not compared;
-- ratio dimensions: FlowKit computes ratios from uncompensated events whatever the dimension says (5.1, compensation-ref);
-- gates whose dimensions name different matrices: FlowKit raises NotImplementedError (5.1, compensation-ref is an attribute of
-  each dimension);
+- undefined coordinates: FlowKit compares NaN and −inf as numbers, so an event whose logarithm does not exist can
+  count as below a maximum (6.2.2: flog is defined for x > 0 only); such events are not compared;
+- ratio dimensions: FlowKit computes ratios from uncompensated events whatever the dimension says (5.1);
+- gates whose dimensions name different matrices: FlowKit raises NotImplementedError (5.1: compensation-ref is an
+  attribute of each dimension);
 - complements of populations: FlowKit's model has them for rectangles and polygons only, and they are no Gating-ML;
 - boundMin/boundMax: FlowKit does not read them (6.1).
 """

@@ -184,8 +184,8 @@ def test_broken_strategies_cost_their_tubes_only(spoiled: Path, tmp_path: Path) 
     wrong = spoiled / "wrong"
     wrong.mkdir()
     (wrong / "strategy.yaml").write_text(
-        "strategy: wrong\npopulations:\n- {name: a, parent: root, gate: {type: rectangle, dims: [{channel: FSC-B, min: 0}]}}\n"
-        "compensation: uncompensated\n"
+        "strategy: wrong\ncompensation: uncompensated\npopulations:\n"
+        "- {name: a, parent: root, gate: {type: rectangle, dims: [{channel: FSC-B, min: 0}]}}\n"
     )
     sheet = pd.read_csv(spoiled / "samples.csv", dtype=str)
     sheet["strategy"] = ""

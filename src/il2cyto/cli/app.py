@@ -70,9 +70,8 @@ def check(study: StudyFile, data_root: DataRoot = None) -> None:
     for problem in report.problems:
         typer.echo(f"problem  {problem}")
     n_tubes = len(report.study.records) if report.study else 0
-    typer.echo(
-        f"{study.name}: {n_tubes} tubes, {_plural(len(report.problems), 'problem')}, {_plural(len(report.notices), 'notice')}"
-    )
+    found = f"{_plural(len(report.problems), 'problem')}, {_plural(len(report.notices), 'notice')}"
+    typer.echo(f"{study.name}: {n_tubes} tubes, {found}")
     if report.problems:
         raise typer.Exit(2)
 

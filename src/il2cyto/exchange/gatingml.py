@@ -208,13 +208,14 @@ class _Reader:
         if len(rows) != len(names["fluorochromes"]) or any(len(row) != len(names["detectors"]) for row in rows):
             raise self.fail(
                 element,
-                f"spectrum matrix {name!r}: wants {len(names['fluorochromes'])} rows of {len(names['detectors'])} values",
+                f"spectrum matrix {name!r}: wants {len(names['fluorochromes'])} rows of {len(names['detectors'])}",
             )
         values = np.array(rows, dtype=np.float64)
         try:
             if self.boolean(element, "matrix-inverted-already"):
                 # what stands here maps detectors to fluorochromes; its inverse is the spillover that we keep
-                values = np.linalg.inv(values) if values.shape[0] == values.shape[1] else np.linalg.pinv(values).T
+                square = values.shape[0] == values.shape[1]
+                values = np.asarray(np.linalg.inv(values) if square else np.linalg.pinv(values).T, dtype=np.float64)
             self.matrices[name] = SpilloverMatrix(name, names["detectors"], values, names["fluorochromes"])
         except (Il2CytoError, np.linalg.LinAlgError) as error:
             raise self.fail(element, f"spectrum matrix {name!r}: {error}") from error
@@ -223,8 +224,8 @@ class _Reader:
         name = self.need(element, "id")
         parent = attribute(element, "parent_id")
         if local(element) == "QuadrantGate":
-            for quadrant, gate in self.quadrants(element, name).items():
-                self.add(element, quadrant, gate, parent)
+            for quadrant, region in self.quadrants(element, name).items():
+                self.add(element, quadrant, region, parent)
             return
         kind = local(element)
         gate: Gate

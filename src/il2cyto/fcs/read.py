@@ -103,7 +103,7 @@ def _text_bytes(buffer: NDArray[np.uint8], header: Header, name: str) -> bytes:
     begin, end = header.text
     if end >= buffer.size:
         raise FcsError(
-            f"{name}: HEADER places TEXT at bytes {begin} to {end}, but the file has only {buffer.size}; it is cut short"
+            f"{name}: HEADER places TEXT at bytes {begin} to {end}, but the file has {buffer.size}; it is cut short"
         )
     if end - begin > _MAX_TEXT:
         raise FcsError(f"{name}: TEXT of {end - begin + 1} bytes is larger than any real one")
@@ -167,12 +167,11 @@ def _data(
             f"{available // stride}; it is truncated, copy it from the instrument again"
         )
     if length != wanted:
-        if length < wanted or length - wanted >= stride:
-            if length // stride != n_events:
-                raise FcsError(
-                    f"{name}: DATA at bytes {begin} to {end} holds {length // stride} events, $TOT says {n_events}; "
-                    "the file is damaged"
-                )
+        if length // stride != n_events:
+            raise FcsError(
+                f"{name}: DATA at bytes {begin} to {end} holds {length // stride} events, $TOT says {n_events}; "
+                "the file is damaged"
+            )
         repairs.append(Repair("$ENDDATA", str(end), f"{begin + wanted - 1}, as $TOT demands", False))
     return buffer[begin : begin + wanted], n_events
 
@@ -180,16 +179,13 @@ def _data(
 def _data_offsets(
     header: Header, keywords: Mapping[str, str], n_events: int | None, stride: int, name: str, repairs: list[Repair]
 ) -> tuple[int, int]:
-    text = tuple(_offset(keywords, key) for key in ("$BEGINDATA", "$ENDDATA"))
+    text_begin, text_end = (_offset(keywords, key) for key in ("$BEGINDATA", "$ENDDATA"))
     begin, end = header.data
     in_header = begin > 0 and end > begin and end != 99_999_999
-    if header.version == "FCS2.0" or None in text or not any(text):
+    if header.version == "FCS2.0" or text_begin is None or text_end is None or not (text_begin or text_end):
         if header.version != "FCS2.0" and in_header:
             repairs.append(Repair("$BEGINDATA", "missing or 0", f"HEADER: {begin} to {end}", False))
         return (begin, end) if in_header else (0, 0)
-    text_begin, text_end = text
-    assert text_begin is not None  # noqa: S101  # for the type checker; None was handled above
-    assert text_end is not None  # noqa: S101
     if not in_header or (begin, end) == (text_begin, text_end):
         return text_begin, text_end
     # Both are given and differ: the pair whose length is that of the announced events is right.

@@ -17,8 +17,8 @@ def decode_text(content: bytes) -> tuple[str, Repair | None]:
 def parse_text(content: bytes, name: str) -> tuple[dict[str, str], tuple[Repair, ...]]:
     """Split a TEXT segment into keywords (in capitals) and values.
 
-    A doubled delimiter inside a value stands for one (FCS 3.1, 3.2.7). Some writers put a doubled delimiter for an empty
-    value instead; that reading is tried when the standard one yields keys that cannot be, and is recorded.
+    A doubled delimiter inside a value stands for one (FCS 3.1, 3.2.7). Some writers put a doubled delimiter for an
+    empty value instead; that reading is tried when the standard one yields keys that cannot be, and is recorded.
 
     Raises
     ------
@@ -35,7 +35,7 @@ def parse_text(content: bytes, name: str) -> tuple[dict[str, str], tuple[Repair,
     body = text[1:]
     trimmed = body if delimiter.isspace() else body.rstrip(" \t\r\n\0")
     if not trimmed.endswith(delimiter):
-        repairs.append(Repair("TEXT", "no delimiter at its end", "the end of the segment ends the last value", False))
+        repairs.append(Repair("TEXT", "no delimiter at its end", "the segment's end ends the last value", False))
         trimmed += delimiter
     tokens = _split_escaped(trimmed, delimiter)
     if not _plausible(tokens, delimiter):

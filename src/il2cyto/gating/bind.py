@@ -129,7 +129,7 @@ class Binder:
             why = next((r for r in self.sample.repairs if "SPILL" in r.keyword), None)
             detail = f" ({why.keyword}: {why.found})" if why else ""
             raise CompensationError(
-                f"{self.sample.id}: strategy {self.strategy.id!r} wants the matrix of the file for {dimension.label!r}, "
+                f"{self.sample.id}: strategy {self.strategy.id!r} wants the file's matrix for {dimension.label!r}, "
                 f"but the file holds none that can be used{detail}; name a matrix in the strategy, or {UNCOMPENSATED!r}"
             )
         return self.sample.spillover
@@ -180,7 +180,7 @@ class Binder:
                 upper, lower, *numbers = content
                 kind[i] = engine.RATIO
                 source[i] = [number[upper], number[lower]]  # type: ignore[index]  # the first two items are keys
-                constants[i] = numbers
+                constants[i] = [float(str(value)) for value in numbers]
         return Axes(needed, kind, source, constants, weights, slots), number
 
 

@@ -173,7 +173,7 @@ class _Reader:
             relative = Path(self.text(entry, f"matrix {key!r}", entry))
             if relative.is_absolute() or ".." in relative.parts:
                 raise self.fail(entry, f"matrix {key!r}: {relative} must stand in the folder of the strategy")
-            found[key] = SpilloverMatrix.from_csv(self.folder / relative, id=key)
+            found[key] = SpilloverMatrix.from_csv(self.folder / relative, matrix_id=key)
         return found
 
     def population(self, node: Node) -> Population:
@@ -249,7 +249,7 @@ class _Reader:
         return self.quadrant(node, dims)
 
     def quadrant(self, node: Mapping, dims: list[tuple[Dimension, dict[str, Node]]]) -> QuadrantGate:
-        dividers = []
+        dividers: list[tuple[float, ...]] = []
         for _, keys in dims:
             if "divider" in keys:
                 dividers.append((self.number(keys["divider"], "divider", node),))

@@ -124,7 +124,7 @@ def _fill_starts(borders: FloatArray, starts: NDArray[np.int16]) -> float:
     finite = np.abs(borders[np.isfinite(borders)])
     largest = float(finite.max()) if finite.size and finite.max() > 0 else 1.0
     candidates = [largest * 10.0**k for k in (1.0, 0.0, -0.5, -1.0, -1.5, -2.0, -2.5, -3.0, -4.0)]
-    best = min(candidates, key=lambda softness: engine.fill_starts(borders, softness, starts))
+    best: float = min(candidates, key=lambda softness: float(engine.fill_starts(borders, softness, starts)))
     engine.fill_starts(borders, best, starts)
     return best
 

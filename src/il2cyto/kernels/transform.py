@@ -115,7 +115,7 @@ def _table(p, s, value):
 
 @njit(cache=True, nogil=True)
 def forward(kind, p, s, x):
-    """Transform one value; parameters start at ``p[s]``. NaN stays NaN; outside the domain the result is NaN or -inf."""
+    """Transform one value; parameters start at ``p[s]``. Outside the domain the result is NaN or -inf."""
     if kind == IDENTITY:
         y = x
     elif kind == LINEAR:

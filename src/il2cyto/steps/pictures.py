@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from il2cyto.gates import BooleanGate, Dimension, EllipsoidGate, PolygonGate, QuadrantGate, RectangleGate
+from il2cyto.gates import BooleanGate, Dimension, EllipsoidGate, Gate, PolygonGate, QuadrantGate, RectangleGate
 from il2cyto.gating.coordinates import linear_values
 from il2cyto.gating.result import GatingResult
 from il2cyto.report.plotdata import axis_ticks, gate_picture, picture_range
@@ -63,16 +63,15 @@ class _Drawer:
     def draw(self, i: int) -> dict[str, Any]:
         strategy = self.result.strategy
         population = strategy.populations[i]
-        gate = population.gate.as_rectangle() if isinstance(population.gate, QuadrantGate) else population.gate
-        shown, source = gate, i
+        gate = _plain(population.gate)
+        shown = gate
         if isinstance(gate, BooleanGate):
             # a combination has no shape: its members are shown on the axes of its first operand
-            shown = strategy.populations[strategy.resolve(gate.operands[0].population)].gate
-            shown = shown.as_rectangle() if isinstance(shown, QuadrantGate) else shown
+            shown = _plain(strategy.populations[strategy.resolve(gate.operands[0].population)].gate)
         dimensions = (population.view or shown.dimensions)[:2]
         if not dimensions:
             return {"x": None, "y": None, "density": "", "bins": 0}
-        members = self.events(source if isinstance(gate, BooleanGate) else strategy.parents[i])
+        members = self.events(i if isinstance(gate, BooleanGate) else strategy.parents[i])
         values, axes, scales = [], [], []
         for dimension in dimensions:
             linear = linear_values(self.result, dimension, members)
@@ -84,7 +83,9 @@ class _Drawer:
         if not values:
             return {"x": None, "y": None, "density": "", "bins": 0}
         outline, limits = ([], {}) if isinstance(gate, BooleanGate) else self.outline(gate, axes, scales)
-        edges = [[point[k] for point in outline] + list(limits.get(k, ())) for k in range(len(axes))]
+        edges: list[list[float | None]] = [
+            [*(point[k] for point in outline), *limits.get(k, ())] for k in range(len(axes))
+        ]
         ranges = [picture_range(value, edge) for value, edge in zip(values, edges, strict=True)]
         picture = gate_picture(
             values[0],
@@ -149,6 +150,10 @@ class _Drawer:
         if own == name:
             return positions
         return scale(self.result.strategy.transforms[own].inverse(positions) if own else positions)
+
+
+def _plain(gate: Gate) -> Gate:
+    return gate.as_rectangle() if isinstance(gate, QuadrantGate) else gate
 
 
 def _identity(values: FloatArray) -> FloatArray:

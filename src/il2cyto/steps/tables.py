@@ -143,7 +143,7 @@ def failure_rows(
                 "gate",
                 record,
                 "marker missing",
-                f"{record.fcs_name}: lacks marker {marker}, which its panel promises; the populations on it are not estimable",
+                f"{record.fcs_name}: lacks marker {marker}, which its panel promises; what it gates is not estimable",
                 "name the channel that carries it in the panel of this tube, or declare it 'absent' there",
             )
     for record in study.records:

@@ -149,11 +149,11 @@ def _plain(result: GatingResult) -> list[dict[str, Any]]:
     import pandas as pd
 
     whole = ("count", "parent_count", "n_undefined")
-    rows = []
-    for row in result.counts.to_dict("records"):
+    rows: list[dict[str, Any]] = []
+    for row in result.counts.astype(object).to_dict("records"):
         numbers = {name: None if pd.isna(row[name]) else int(row[name]) for name in whole}
         percent = None if pd.isna(row["percent_parent"]) else float(row["percent_parent"])
-        rows.append({**row, **numbers, "percent_parent": percent})
+        rows.append({str(key): value for key, value in row.items()} | numbers | {"percent_parent": percent})
     return rows
 
 

@@ -77,8 +77,8 @@ class Transform(ABC):
     def smallest_reaching(self, y: float) -> float:
         """Return the smallest float64 ``x`` with ``T(x) >= y``.
 
-        ``T(x) >= y`` and ``x >= smallest_reaching(y)`` are the same statement, so a limit on the transformed axis can be
-        applied to linear values. ``-inf`` if every finite value reaches `y`, ``inf`` if none does.
+        ``T(x) >= y`` and ``x >= smallest_reaching(y)`` are the same statement, so a limit on the transformed axis can
+        be applied to linear values. ``-inf`` if every finite value reaches `y`, ``inf`` if none does.
         """
         return float(self.preimages([y])[0])
 

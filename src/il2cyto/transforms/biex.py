@@ -91,7 +91,8 @@ class FlowJoBiex(Transform):
         linear = self.maximum / math.exp(rising_range) * (curve - curve[zero])
         mirrored = np.arange(zero)
         linear[mirrored] = -linear[2 * zero - mirrored]
-        return linear, np.arange(_POINTS + 1) * (self.length / _POINTS)
+        channel = np.arange(_POINTS + 1) * (self.length / _POINTS)
+        return linear.astype(np.float64), channel.astype(np.float64)
 
     def _parameters(self) -> FloatArray:
         linear, channel = self.table
