@@ -54,10 +54,11 @@ populations:
 - name: bright
   parent: cells
   gate: {type: rectangle, dims: [{marker: CD3, min: 1500, units: linear}], view: [CD3, FSC-A]}
-- {name: pp, parent: cells, gate: {type: quadrant, dims: [{marker: CD3, divider: 0.4}, {marker: CD4, dividers: [0.3, 0.6]}
-   ], region: "1 2"}}
+- {name: pp, parent: cells, gate: {type: quadrant, region: "1 2",
+   dims: [{marker: CD3, divider: 0.4}, {marker: CD4, dividers: [0.3, 0.6]}]}}
 - {name: mix, parent: cells, gate: {type: boolean, op: and, of: [bright, not pp]}}
-- {name: ratio, parent: root, gate: {type: rectangle, dims: [{ratio: {numerator: CD3, denominator: CD4, A: 2}, max: 3}]}}
+- {name: ratio, parent: root, gate: {type: rectangle,
+   dims: [{ratio: {numerator: CD3, denominator: CD4, A: 2}, max: 3}]}}
 """
 
 

@@ -119,12 +119,12 @@ class _Tables:
         )
 
     def shapes(self) -> tuple[np.ndarray, ...]:
-        """Borders, softness, starts and cells of lattices; vertices, ellipsoids and operands."""
+        """Borders, scales, starts and cells of lattices; vertices, ellipsoids and operands."""
         side = engine.LATTICE
         found = self._lattices
         return (
             np.concatenate([np.empty(0), *(lattice.borders for lattice in found)]),
-            np.array([lattice.softness for lattice in found], dtype=np.float64).reshape(-1, 2),
+            np.array([lattice.scales for lattice in found], dtype=np.float64).reshape(-1, 2, 3),
             np.array([lattice.starts for lattice in found], dtype=np.int16).reshape(-1, 2, engine.BUCKETS + 1),
             np.array([lattice.cells for lattice in found], dtype=np.uint8).reshape(-1, side, side),
             np.concatenate([np.empty((0, 2)), *self._vertices]),

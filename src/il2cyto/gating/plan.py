@@ -22,12 +22,12 @@ _LOWEST = -float(np.finfo(np.float64).max)
 class Lattice:
     """Cells over a two-dimensional shape.
 
-    `borders` holds the cells' borders on both axes, moved to the linear scale; `softness` and `starts` find the cell of
-    a value; `cells` says inside, outside or edge.
+    `borders` holds the cells' borders on both axes, moved to the linear scale; `scales` and `starts` find the cell of a
+    value; `cells` says inside, outside or edge.
     """
 
     borders: FloatArray
-    softness: FloatArray
+    scales: FloatArray
     starts: NDArray[np.int16]
     cells: NDArray[np.uint8]
 
@@ -115,18 +115,23 @@ def _lattice(
     cells = np.empty((engine.LATTICE, engine.LATTICE), dtype=np.uint8)
     classify(lines[0], lines[1], cells)
     starts = np.empty((2, engine.BUCKETS + 1), dtype=np.int16)
-    softness = np.array([_fill_starts(border, starts[axis]) for axis, border in enumerate(borders)])
-    return Lattice(np.concatenate(borders), softness, starts, cells)
+    scales = np.empty((2, 3))
+    for axis, border in enumerate(borders):
+        _fill_starts(border, scales[axis], starts[axis])
+    return Lattice(np.concatenate(borders), scales, starts, cells)
 
 
-def _fill_starts(borders: FloatArray, starts: NDArray[np.int16]) -> float:
-    """Choose the softness for which the search for a cell is shortest."""
+def _fill_starts(borders: FloatArray, scale: FloatArray, starts: NDArray[np.int16]) -> None:
+    """Choose the bend of the buckets for which the search for a cell is shortest."""
+
+    def steps(softness: float) -> float:
+        engine.bucket_scale(borders, softness, scale)
+        return float(engine.fill_starts(borders, scale, starts))
+
     finite = np.abs(borders[np.isfinite(borders)])
     largest = float(finite.max()) if finite.size and finite.max() > 0 else 1.0
     candidates = [largest * 10.0**k for k in (1.0, 0.0, -0.5, -1.0, -1.5, -2.0, -2.5, -3.0, -4.0)]
-    best: float = min(candidates, key=lambda softness: float(engine.fill_starts(borders, softness, starts)))
-    engine.fill_starts(borders, best, starts)
-    return best
+    steps(min(candidates, key=steps))
 
 
 def _polygon(gate: PolygonGate, transforms: Mapping[str, Transform]) -> CompiledGate:

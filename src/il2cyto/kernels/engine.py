@@ -61,9 +61,23 @@ def quadratic_form(point, shape, first, n):
 
 
 @njit(cache=True, nogil=True)
-def _bucket(x, softness):
-    """Bucket of ``x / (|x| + c)``: a cheap increasing map of all numbers onto a few, fine around zero."""
-    return int((x / (abs(x) + softness) + 1.0) * (0.5 * BUCKETS))
+def _bucket(x, softness, base, per_unit):
+    """Bucket of ``x / (|x| + c)`` between its values at the ends of the lattice: cheap, increasing, fine around zero.
+
+    `softness` is c, `base` the value at the lower end.
+    """
+    return min(max(int((x / (abs(x) + softness) - base) * per_unit), 0), BUCKETS)
+
+
+@njit(cache=True, nogil=True)
+def bucket_scale(borders, softness, scale):
+    """Fill `scale` for the borders of a lattice axis; open ends lie at -1 and 1."""
+    low, high = borders[0], borders[LATTICE]
+    left = low / (abs(low) + softness) if np.isfinite(low) else (-1.0 if low < 0 else 1.0)
+    right = high / (abs(high) + softness) if np.isfinite(high) else (1.0 if high > 0 else -1.0)
+    scale[0] = softness
+    scale[1] = left
+    scale[2] = BUCKETS / (right - left) if right > left else 0.0
 
 
 @njit(cache=True, nogil=True)
@@ -78,7 +92,7 @@ def _box_states(x, low, high, domain, members, total, states):
 
 
 @njit(cache=True, nogil=True)
-def _lattice_states(x, y, members, total, borders_x, borders_y, soft_x, soft_y, starts_x, starts_y, cells, states):
+def _lattice_states(x, y, members, total, borders_x, borders_y, scale_x, scale_y, starts_x, starts_y, cells, states):
     """Look up the lattice cell of every member that may still be inside.
 
     The cell has ``borders[i] <= x < borders[i + 1]`` on both axes. A bucket tells a cell at or below the right one; the
@@ -86,6 +100,9 @@ def _lattice_states(x, y, members, total, borders_x, borders_y, soft_x, soft_y, 
     """
     left, right = borders_x[0], borders_x[LATTICE]
     bottom, top = borders_y[0], borders_y[LATTICE]
+    # read once: a store to `states` could change them for all that the compiler knows
+    soft_x, base_x, unit_x = scale_x[0], scale_x[1], scale_x[2]
+    soft_y, base_y, unit_y = scale_y[0], scale_y[1], scale_y[2]
     for t in range(total):
         if states[t] != CELL_EDGE:
             continue
@@ -94,29 +111,33 @@ def _lattice_states(x, y, members, total, borders_x, borders_y, soft_x, soft_y, 
         if vx < left or vx >= right or vy < bottom or vy >= top:
             states[t] = CELL_OUT
             continue
-        i = np.int64(starts_x[_bucket(vx, soft_x)])
+        i = np.int64(starts_x[_bucket(vx, soft_x, base_x, unit_x)])
         while borders_x[i + 1] <= vx:
             i += 1
-        j = np.int64(starts_y[_bucket(vy, soft_y)])
+        j = np.int64(starts_y[_bucket(vy, soft_y, base_y, unit_y)])
         while borders_y[j + 1] <= vy:
             j += 1
         states[t] = cells[i, j]
 
 
 @njit(cache=True, nogil=True)
-def fill_starts(borders, softness, starts):
+def fill_starts(borders, scale, starts):
     """For each bucket a lattice cell at or below every number in it; returns how far a search goes on average."""
     n = LATTICE
     steps = 0
     for bucket in range(BUCKETS + 1):
         low = 0
         # borders two buckets below are surely smaller, whatever the rounding of the map
-        while low < n - 1 and np.isfinite(borders[low + 1]) and _bucket(borders[low + 1], softness) <= bucket - 2:
+        while (
+            low < n - 1
+            and np.isfinite(borders[low + 1])
+            and _bucket(borders[low + 1], scale[0], scale[1], scale[2]) <= bucket - 2
+        ):
             low += 1
         starts[bucket] = low
     for i in range(n):
         if np.isfinite(borders[i]):
-            steps += i - starts[_bucket(borders[i], softness)]
+            steps += i - starts[_bucket(borders[i], scale[0], scale[1], scale[2])]
     return steps / n
 
 
@@ -150,7 +171,7 @@ def run(
     data, stride, n_events, position, width, kind, mask, order, scale, argument, offset,
     needed, axis_kind, axis_source, axis_constants, weights, weight_slots,
     gates, dims, limits, transform_kind, transform_first, parameters,
-    borders, softness, starts, cells, vertices, ellipsoids, operands,
+    borders, scales, starts, cells, vertices, ellipsoids, operands,
     packed, counts, undefined,
 ):  # fmt: skip
     """Gate every event.
@@ -300,7 +321,7 @@ def run(
                     _lattice_states(
                         values[dims[first, AXIS]], values[dims[first + 1, AXIS]], members, total,
                         borders[at_x : at_x + LATTICE + 1], borders[at_y : at_y + LATTICE + 1],
-                        softness[lattice, 0], softness[lattice, 1], starts[lattice, 0], starts[lattice, 1],
+                        scales[lattice, 0], scales[lattice, 1], starts[lattice, 0], starts[lattice, 1],
                         cells[lattice], states,
                     )  # fmt: skip
                 for t in range(total):

@@ -42,6 +42,7 @@ def _gate(gate: Mapping[str, Any]) -> dict[str, Any]:
         "y": _axis(gate.get("y")),
         "bins": gate.get("bins") or 0,
         "density": pack(density) if density else "",
+        "complement": bool(gate.get("complement")),
         "outline": None if not outline else [[compact(x), compact(y)] for x, y in outline],
         "xlim": None if not limits else [compact(limit) for limit in limits],
     }

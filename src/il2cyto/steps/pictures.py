@@ -33,6 +33,7 @@ def tube_pictures(result: GatingResult, tube_id: str) -> dict[str, Any]:
             "type": type(result.strategy.populations[i].gate).__name__.removesuffix("Gate").lower(),
             "status": row["status"],
             "reason": row["reason"],
+            "complement": result.strategy.populations[i].complement,
             "count": None if result.reasons[i] else int(row["count"]),
             "parent_count": None if result.reasons[i] else int(row["parent_count"]),
             "percent_parent": None if math.isnan(row["percent_parent"]) else float(row["percent_parent"]),

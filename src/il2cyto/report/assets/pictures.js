@@ -55,11 +55,16 @@ function drawHistogram(context, gate, x, y, floor) {
 }
 
 /* The gate in dark red with a white border, so that it shows on light and on dark; the tint says which side is inside. */
-function strokeGate(context, draw) {
-  context.fillStyle = "rgba(179,18,63,.07)";
-  context.beginPath();
-  draw();
-  context.fill();
+function strokeGate(context, draw, complement) {
+  if (complement) {
+    /* the population is outside the line: dashed, and the inside is not tinted */
+    context.setLineDash([5, 3]);
+  } else {
+    context.fillStyle = "rgba(179,18,63,.07)";
+    context.beginPath();
+    draw();
+    context.fill();
+  }
   for (const [width, shade] of [[3.6, "rgba(255,255,255,.85)"], [1.7, "#b3123f"]]) {
     context.lineWidth = width;
     context.strokeStyle = shade;
@@ -88,12 +93,13 @@ function drawGate(canvas, gate, size) {
   if (gate.outline) strokeGate(context, () => {
     gate.outline.forEach(([a, b]) => context.lineTo(x(a), y(b)));
     context.closePath();
-  });
+  }, gate.complement);
   else if (gate.xlim) strokeGate(context, () => {
     /* an open end runs out of the picture, where its edge is not seen */
     const low = gate.xlim[0] === null ? BOX.left - 9 : x(gate.xlim[0]), high = gate.xlim[1] === null ? right + 9 : x(gate.xlim[1]);
     context.rect(low, BOX.top - 9, high - low, floor - BOX.top + 18);
-  });
+  }, gate.complement);
+  context.setLineDash([]);
   context.restore();
   context.strokeStyle = "#8b98a3";
   context.lineWidth = 1;
