@@ -30,3 +30,18 @@ def reference(request: pytest.FixtureRequest) -> Path:
     folder = Path(value)
     assert folder.is_dir(), f"IL2CYTO_REFERENCE = {value}: no such folder"
     return folder
+
+
+@pytest.fixture(scope="session")
+def demo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder like the project's after the demo: ``gating`` and a small ``il2cyto-demo`` with results."""
+    from il2cyto.simulate import simulate_trial
+    from il2cyto.steps.run import run_study
+    from il2cyto.study import read_study
+
+    folder = tmp_path_factory.mktemp("demo")
+    (folder / "gating").symlink_to(Path(__file__).parents[1] / "gating")
+    demo = folder / "il2cyto-demo"
+    trial = simulate_trial(demo, n_subjects=2, lymphocytes=3_000, tbnk_lymphocytes=3_000)
+    run_study(read_study(trial.study), demo / "results")
+    return folder
