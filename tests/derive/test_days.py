@@ -132,7 +132,7 @@ def test_reference_dates():
     # A and C: first dose; B, a control: first baseline collection; D, a control without baseline: none
     expected = pd.Series(
         [date(2021, 3, 1), date(2021, 4, 12), date(2021, 5, 1), None],
-        index=pd.Index(["A", "B", "C", "D"], name="subject"),
+        index=pd.Index(["A", "B", "C", "D"], name="subject", dtype=object),
         name="reference_date",
         dtype=object,
     )

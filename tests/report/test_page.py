@@ -6,6 +6,7 @@ from dataclasses import replace
 from html.parser import HTMLParser
 
 import fake_trial
+import pandas as pd
 import pytest
 
 from il2cyto.report import Arm, Visit, build_report
@@ -126,8 +127,8 @@ def hostile_inputs():
     changed = {"counts": counts, "visit_counts": counts}
     for name in ("failures", "model", "link_report", "serum"):
         table = getattr(trial, name).copy()
-        for column in table.select_dtypes("object").columns:
-            if column not in ("severity", "visit", "status"):
+        for column in table:
+            if pd.api.types.is_string_dtype(table[column].dtype) and column not in ("severity", "visit", "status"):
                 table[column] = [
                     HOSTILE if value is None else f"{value}{HOSTILE}" if isinstance(value, str) else value
                     for value in table[column]

@@ -14,6 +14,7 @@ import pytest
 
 from il2cyto.errors import OutputError
 from il2cyto.fcs import read_fcs, write_fcs
+from il2cyto.linking.join import columns_stay
 from il2cyto.steps.run import run_study
 from il2cyto.steps.tube import TubeOutcome, gate_tube
 from il2cyto.study import read_study
@@ -85,7 +86,7 @@ def test_visits_hold_the_counts_table(results: Path) -> None:
 
 
 def test_linked_rows_are_patients_and_visits(results: Path) -> None:
-    with mudata.set_options(pull_on_update=False):
+    with columns_stay():
         linked = mudata.read_h5mu(results / "linked.h5mu")
     assert set(linked.mod) == {"counts", "serum"}
     report = pd.read_csv(results / "link_report.csv")

@@ -112,7 +112,7 @@ def test_expected_and_missing_visits(folder):
     study = folder.read()
     assert study.expected_visits("A") == ("BL", "M1")
     assert study.expected_visits("B") == ("BL", "M1", "M3")
-    expected = pd.DataFrame([("B", "STD", "M1")], columns=["subject", "arm", "visit"])
+    expected = pd.DataFrame([("B", "STD", "M1")], columns=["subject", "arm", "visit"], dtype=object)
     pd.testing.assert_frame_equal(study.missing_visits(), expected)
 
 
@@ -137,7 +137,8 @@ def test_the_sheets_are_tables(folder):
 
 def test_changing_a_table_changes_no_study(folder):
     study = folder.read()
-    study.dosing["dose"] = 99.0
+    table = study.dosing
+    table["dose"] = 99.0
     assert study.dosing["dose"].tolist() == [0.5, 0.5]
 
 

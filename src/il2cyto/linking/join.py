@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pandas as pd
@@ -66,7 +67,7 @@ def link(visits: AnnData, serum: AnnData) -> LinkResult:
         raise TableError(f"{', '.join(shared)}: both a population and an analyte; rename the analyte")
     report = _report(visits, serum)
     # the columns of the modalities stay where they belong instead of being copied to the joined rows
-    with mudata.set_options(pull_on_update=False):
+    with columns_stay():
         mdata = mudata.MuData({"counts": visits.copy(), "serum": serum.copy()})
     mdata.uns["join_report"] = report.copy()
     return LinkResult(mdata, report)
@@ -74,13 +75,20 @@ def link(visits: AnnData, serum: AnnData) -> LinkResult:
 
 def write_linked(linked: LinkResult, path: str | Path) -> None:
     """Write the linked data as ``.h5mu``, atomically; `mudata.read_h5mu` reads it."""
-    import mudata
-
-    with mudata.set_options(pull_on_update=False), atomic_path(path) as temporary:
+    with columns_stay(), atomic_path(path) as temporary:
         # a copy, since writing turns the text columns of what it writes into categories
         mdata = linked.mdata.copy()
         mdata.obs, mdata.var = plain_text(mdata.obs), plain_text(mdata.var)
         mdata.write_h5mu(temporary)
+
+
+def columns_stay() -> AbstractContextManager[Any]:
+    """Keep MuData from copying the columns of its modalities to the joined rows; mudata 0.3 and 0.4 differ in how."""
+    import mudata
+
+    change = mudata.settings.override if hasattr(mudata, "settings") else mudata.set_options
+    context: AbstractContextManager[Any] = change(pull_on_update=False)
+    return context
 
 
 def _check_serum(serum: AnnData) -> None:

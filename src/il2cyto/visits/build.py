@@ -123,7 +123,8 @@ def _column(values: pd.Series, number: bool) -> pd.Series:
 
 
 def _var(counts: pd.DataFrame) -> pd.DataFrame:
-    labels = counts[list(_LABELS)].fillna("").drop_duplicates().astype(object)
+    labels = counts[list(_LABELS)].astype(object)
+    labels = labels.where(labels.notna(), "").drop_duplicates()
     keys = labels["strategy"] + "/" + labels["population"]
     if keys.duplicated().any():
         key = keys[keys.duplicated()].iloc[0]

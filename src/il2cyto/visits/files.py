@@ -28,7 +28,7 @@ def write_visits(visits: AnnData, path: str | Path) -> None:
     ordered = visits.copy()
     ordered.uns = _by_name(ordered.uns)
     ordered.obs, ordered.var = plain_text(ordered.obs), plain_text(ordered.var)
-    for name in sorted(ordered.layers):
+    for name in sorted(name for name in ordered.layers if name is not None):  # None is X, since anndata 0.13
         ordered.layers[name] = ordered.layers.pop(name)
     with atomic_path(path) as temporary:
         # text stays text: as categories, arms and visits would come back in another order than they went
