@@ -24,7 +24,55 @@ from dataclasses import dataclass
 
 
 class Il2CytoError(Exception):
-    """Base of every error that il2cyto raises on purpose."""
+    """Base of every error that il2cyto raises on purpose.
+
+    Parameters
+    ----------
+    message
+        What is wrong, or, where `values` are given, a `str.format` template for it.
+    **values
+        What the template names. ``file`` (a file's name) and every value whose name begins with ``found`` (text that
+        stood in a patient's file) are shown on screen, but not in `public`.
+
+    Examples
+    --------
+    >>> error = FcsError("{file}: $TOT is {found!r}, wanted a number", file="Lee.fcs", found="Lee, Ann")
+    >>> str(error)
+    "Lee.fcs: $TOT is 'Lee, Ann', wanted a number"
+    >>> error.public
+    '(file): $TOT is (withheld), wanted a number'
+    """
+
+    def __init__(self, message: str, **values: object) -> None:
+        super().__init__(message.format(**values) if values else message)
+        self._public = message.format(**{key: _shown(key, value) for key, value in values.items()}) if values else ""
+
+    @property
+    def public(self) -> str:
+        """The message as results may carry it: without the file's name and without text out of the file.
+
+        Empty where the message was not given as a template, so that nothing is known to be safe in it.
+        """
+        return self._public
+
+
+class _Withheld:
+    """Stands for a value that results do not carry, under whatever format the template asks for."""
+
+    def __init__(self, word: str) -> None:
+        self._word = word
+
+    def __format__(self, _: str) -> str:
+        return self._word
+
+    def __repr__(self) -> str:
+        return self._word
+
+
+def _shown(key: str, value: object) -> object:
+    if key == "file":
+        return _Withheld("(file)")
+    return _Withheld("(withheld)") if key.startswith("found") else value
 
 
 class FcsError(Il2CytoError):
