@@ -56,17 +56,20 @@ class SpilloverMatrix:
         object.__setattr__(self, "fluorochromes", self.fluorochromes or self.detectors)
         shape = (len(self.fluorochromes), len(self.detectors))
         if values.shape != shape or not shape[0]:
-            raise CompensationError(f"matrix {self.id!r}: {values.shape} values for {shape[0]} × {shape[1]} names")
+            raise self._wrong(f"{values.shape} values for {shape[0]} × {shape[1]} names")
         for what, names in (("detector", self.detectors), ("fluorochrome", self.fluorochromes)):
             twice = sorted({name for name in names if names.count(name) > 1})
             if twice:
-                raise CompensationError(f"matrix {self.id!r}: {what} {twice[0]!r} stands twice")
+                raise self._wrong("{what} {found!r} stands twice", what=what, found=twice[0])
         if not np.isfinite(values).all():
-            raise CompensationError(f"matrix {self.id!r}: holds a value that is not finite")
+            raise self._wrong("holds a value that is not finite")
         if shape[0] > shape[1]:
-            raise CompensationError(f"matrix {self.id!r}: {shape[0]} fluorochromes cannot be told apart by {shape[1]}")
+            raise self._wrong(f"{shape[0]} fluorochromes cannot be told apart by {shape[1]}")
         if np.linalg.matrix_rank(values) < shape[0]:
-            raise CompensationError(f"matrix {self.id!r}: is singular, so it cannot be solved")
+            raise self._wrong("is singular, so it cannot be solved")
+
+    def _wrong(self, message: str, **values: object) -> CompensationError:
+        return CompensationError("matrix {id!r}: " + message, id=self.id, **values)
 
     @cached_property
     def weights(self) -> FloatArray:
@@ -112,9 +115,7 @@ class SpilloverMatrix:
         """
         values = np.ascontiguousarray(events, dtype=np.float64)
         if values.ndim != 2 or values.shape[1] != len(self.detectors):
-            raise CompensationError(
-                f"matrix {self.id!r}: wants events with {len(self.detectors)} columns, got shape {values.shape}"
-            )
+            raise self._wrong(f"wants events with {len(self.detectors)} columns, got shape {values.shape}")
         return np.asarray(kernel.all_channels(values, self.weights), dtype=np.float64)
 
     def spill(self, intensities: ArrayLike) -> FloatArray:
@@ -141,9 +142,9 @@ class SpilloverMatrix:
         try:
             lines = [row for row in csv.reader(path.read_text(encoding="utf-8-sig").splitlines()) if any(row)]
         except (OSError, UnicodeDecodeError, csv.Error) as error:
-            raise CompensationError(f"{path.name}: cannot be read as a UTF-8 matrix: {error}") from error
+            raise _unreadable(path, ": cannot be read as a UTF-8 matrix{hint}", hint=f": {error}") from error
         if len(lines) < 2:
-            raise CompensationError(f"{path.name}: wanted a header of channel names and rows of numbers")
+            raise _unreadable(path, ": wanted a header of channel names and rows of numbers")
         header, body = [cell.strip() for cell in lines[0]], lines[1:]
         named = not header[0] or len(body[0]) == len(header) + 1
         columns = header[1:] if named and not header[0] else header
@@ -152,16 +153,18 @@ class SpilloverMatrix:
         for number, row in enumerate(body, start=2):
             cells = row[1:] if named else row
             if len(cells) != len(columns):
-                raise CompensationError(f"{path.name}, line {number}: {len(cells)} numbers for {len(columns)} channels")
+                raise _unreadable(path, f", line {number}: {len(cells)} numbers for {len(columns)} channels")
             try:
                 rows.append([float(cell) for cell in cells])
             except ValueError as error:
-                raise CompensationError(f"{path.name}, line {number}: {error}; wanted a plain number") from error
+                raise _unreadable(
+                    path, ", line {line}: {found}; wanted a plain number", line=number, found=error
+                ) from error
             names.append(row[0].strip() if named else "")
         values = np.array(rows)
         if named:
             if sorted(names) != sorted(columns):
-                raise CompensationError(f"{path.name}: row names {names} are not the channels of the header")
+                raise _unreadable(path, ": row names {found} are not the channels of the header", found=names)
             values = values[[names.index(column) for column in columns]]
         return cls(matrix_id or path.stem, tuple(columns), values)
 
@@ -178,11 +181,19 @@ class SpilloverMatrix:
         try:
             n = int(parts[0])
         except ValueError as error:
-            raise CompensationError(f"$SPILLOVER starts with {parts[0]!r}, wanted the number of channels") from error
+            raise CompensationError(
+                "$SPILLOVER starts with {found!r}, wanted the number of channels", found=parts[0]
+            ) from error
         if n < 1 or len(parts) != 1 + n + n * n:
-            raise CompensationError(f"$SPILLOVER announces {n} channels but holds {len(parts) - 1} further items")
+            raise CompensationError(
+                "$SPILLOVER announces {n} channels but holds {items} further items", n=n, items=len(parts) - 1
+            )
         try:
             values = np.array([float(part) for part in parts[1 + n :]]).reshape(n, n)
         except ValueError as error:
-            raise CompensationError(f"$SPILLOVER holds something that is no number: {error}") from error
+            raise CompensationError("$SPILLOVER holds something that is no number: {found}", found=error) from error
         return cls(matrix_id, tuple(parts[1 : 1 + n]), values)
+
+
+def _unreadable(path: Path, message: str, **values: object) -> CompensationError:
+    return CompensationError("{matrix_file}" + message, matrix_file=path.name, **values)

@@ -31,8 +31,10 @@ class Il2CytoError(Exception):
     message
         What is wrong, or, where `values` are given, a `str.format` template for it.
     **values
-        What the template names. ``file`` (a file's name) and every value whose name begins with ``found`` (text that
-        stood in a patient's file) are shown on screen, but not in `public`.
+        What the template names; all of it is shown on screen. In `public` there stands ``(file)`` for ``file`` (the
+        name of an FCS file) and ``(panel)`` for ``panel_file``, likewise for any other kind; ``(withheld)`` for what
+        begins with ``found`` (text that stood in a patient's file); nothing for what begins with ``hint`` (a remark
+        that the message can do without); and for another error its own `public`.
 
     Examples
     --------
@@ -41,6 +43,8 @@ class Il2CytoError(Exception):
     "Lee.fcs: $TOT is 'Lee, Ann', wanted a number"
     >>> error.public
     '(file): $TOT is (withheld), wanted a number'
+    >>> StrategyError("{matrix_file}: bad{hint}; {error}", matrix_file="Lee.csv", hint=" (Ann?)", error=error).public
+    '(matrix): bad; (file): $TOT is (withheld), wanted a number'
     """
 
     def __init__(self, message: str, **values: object) -> None:
@@ -70,9 +74,13 @@ class _Withheld:
 
 
 def _shown(key: str, value: object) -> object:
-    if key == "file":
-        return _Withheld("(file)")
-    return _Withheld("(withheld)") if key.startswith("found") else value
+    if key == "file" or key.endswith("_file"):
+        return _Withheld(f"({key.removesuffix('_file')})")
+    if key.startswith("found"):
+        return _Withheld("(withheld)")
+    if key.startswith("hint"):
+        return _Withheld("")
+    return _Withheld(value.public or "(withheld)") if isinstance(value, Il2CytoError) else value
 
 
 class FcsError(Il2CytoError):

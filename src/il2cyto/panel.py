@@ -51,19 +51,27 @@ class Panel:
         seen: dict[str, str] = {}
         for entry in self.entries:
             if not entry.marker:
-                raise PanelError(f"panel {self.id}: an entry for channel {entry.channel!r} has no marker name")
+                raise self._wrong("an entry for channel {channel!r} has no marker name", channel=entry.channel)
             for name in (entry.marker, *entry.aliases):
                 if name in seen:
-                    raise PanelError(f"panel {self.id}: {name!r} stands for both {seen[name]!r} and {entry.marker!r}")
+                    raise self._wrong(
+                        "{name!r} stands for both {first!r} and {other!r}",
+                        name=name, first=seen[name], other=entry.marker,
+                    )  # fmt: skip
                 seen[name] = entry.marker
         channels: dict[str, str] = {}
         for entry in self.entries:
             if entry.channel in ("", ABSENT):
                 continue
             if entry.channel in channels:
-                other = channels[entry.channel]
-                raise PanelError(f"panel {self.id}: channel {entry.channel!r} carries {other!r} and {entry.marker!r}")
+                raise self._wrong(
+                    "channel {channel!r} carries {first!r} and {other!r}",
+                    channel=entry.channel, first=channels[entry.channel], other=entry.marker,
+                )  # fmt: skip
             channels[entry.channel] = entry.marker
+
+    def _wrong(self, message: str, **values: object) -> PanelError:
+        return PanelError("panel {panel_file}: " + message, panel_file=self.id, **values)
 
     @cached_property
     def markers(self) -> dict[str, PanelEntry]:
@@ -90,7 +98,10 @@ class Panel:
             If the panel does not know the marker, or two channels match it.
         """
         if marker not in self.markers:
-            raise PanelError(f"panel {self.id} has no marker {marker!r}{did_you_mean(marker, list(self.markers))}")
+            raise PanelError(
+                "panel {panel_file} has no marker {marker!r}{did_you_mean}",
+                panel_file=self.id, marker=marker, did_you_mean=did_you_mean(marker, list(self.markers)),
+            )  # fmt: skip
         entry = self.markers[marker]
         if entry.channel == ABSENT:
             return None
@@ -101,8 +112,12 @@ class Panel:
             wanted = "$PnS"
             matches = [i for i, label in enumerate(labels) if label in (entry.marker, *entry.aliases)]
         if len(matches) > 1:
-            found = " and ".join(f"parameter {i + 1} ({names[i]!r})" for i in matches)
-            raise PanelError(f"panel {self.id}: marker {entry.marker!r} matches {found} by {wanted}; name one channel")
+            listed = " and ".join(f"parameter {i + 1}{{hint_{i}}}" for i in matches)
+            raise self._wrong(
+                f"marker {{marker!r}} matches {listed} by {wanted}; name one channel",
+                marker=entry.marker,
+                **{f"hint_{i}": f" ({names[i]!r})" for i in matches},
+            )
         return matches[0] if matches else None
 
     @cached_property
@@ -124,23 +139,34 @@ class Panel:
         try:
             text = path.read_text(encoding="utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
-            raise PanelError(f"{path.name}: cannot be read as a UTF-8 panel file: {error}") from error
+            raise PanelError(
+                "{panel_file}: cannot be read as a UTF-8 panel file{hint}", panel_file=path.name, hint=f": {error}"
+            ) from error
         reader = csv.DictReader(text.splitlines())
         header = tuple(reader.fieldnames or ())
         for name in header:
             if name not in _COLUMNS:
-                raise PanelError(f"{path.name}, line 1: unknown column {name!r}{did_you_mean(name, _COLUMNS)}")
+                raise PanelError(
+                    "{panel_file}, line 1: unknown column {found!r}{did_you_mean}",
+                    panel_file=path.name, found=name, did_you_mean=did_you_mean(name, _COLUMNS),
+                )  # fmt: skip
         for name in ("marker", "channel"):
             if name not in header:
-                raise PanelError(f"{path.name}, line 1: column {name!r} is missing; wanted {', '.join(_COLUMNS)}")
+                raise PanelError(
+                    "{panel_file}, line 1: column {name!r} is missing; wanted {wanted}",
+                    panel_file=path.name, name=name, wanted=", ".join(_COLUMNS),
+                )  # fmt: skip
         entries = []
         for row in reader:
             cells = {key: (value or "").strip() for key, value in row.items() if key is not None}
             if None in row or not cells["marker"]:
-                raise PanelError(f"{path.name}, line {reader.line_num}: wanted {len(header)} cells with a marker first")
+                raise PanelError(
+                    "{panel_file}, line {line}: wanted {n} cells with a marker first",
+                    panel_file=path.name, line=reader.line_num, n=len(header),
+                )  # fmt: skip
             aliases = tuple(alias.strip() for alias in cells.get("aliases", "").split(";") if alias.strip())
             entries.append(PanelEntry(cells["marker"], cells["channel"], cells.get("fluorochrome", ""), aliases))
         try:
             return cls(id=path.name, entries=tuple(entries))
         except PanelError as error:
-            raise PanelError(f"{path.name}: {error}") from error
+            raise PanelError("{panel_file}: {error}", panel_file=path.name, error=error) from error
