@@ -172,7 +172,7 @@ def test_absent_marker_is_not_estimable_with_its_children(tmp_path: Path) -> Non
     assert table.loc["cTfh", "reason"] == "marker absent: CXCR5"
     assert table.loc["PD1", "reason"] == "parent cTfh not estimable: marker absent: CXCR5"
     assert table.loc["PD1", "parent_count"] is not None
-    assert table.loc["Th17", "reason"].startswith("marker absent: CCR6 (panel panel.csv expects channel 'V9-A'")
+    assert table.loc["Th17", "reason"].startswith("marker absent: CCR6 (the panel expects channel 'V9-A'")
     assert table.loc["either", "reason"] == "cTfh not estimable: marker absent: CXCR5"
     # the panel knows that it lacks CXCR5; that the file lacks CCR6 is a fault
     assert result.missing_markers == ("CCR6",)

@@ -30,19 +30,25 @@ def read_workspace(document: Document, name: str) -> tuple[dict[str, GatingStrat
     """
     workspace = _workspace(document.custom_info) if document.custom_info is not None else None
     if workspace is None:
-        raise GatingMLError(f"{document.name}: holds no Floreada workspace")
+        raise GatingMLError("{strategy_file}: holds no Floreada workspace", strategy_file=document.name)
     by_file: dict[str, GatingStrategy] = {}
     for entry in children(workspace, "fcsfile"):
         file_name = attribute(entry, "name") or ""
         if file_name in by_file:
-            raise GatingMLError(f"{document.name}, line {entry.sourceline}: file {file_name!r} stands twice")
+            raise GatingMLError(
+                "{strategy_file}, line {line}: file {found!r} stands twice",
+                strategy_file=document.name, line=entry.sourceline, found=file_name,
+            )  # fmt: skip
         populations = _tree(entry, "gate", document)
         if populations:
             by_file[file_name] = make_strategy(name, populations, document)
     groups = [group for group in children(workspace, "pipegroup") if _tree(group, "pipegate", document)]
     if len(groups) > 1:
         names = ", ".join(repr(attribute(group, "name")) for group in groups)
-        raise GatingMLError(f"{document.name}: holds {len(groups)} default groups ({names}); one was expected")
+        raise GatingMLError(
+            "{strategy_file}: holds {n} default groups{hint}; one was expected",
+            strategy_file=document.name, n=len(groups), hint=f" ({names})",
+        )  # fmt: skip
     default = make_strategy(name, _tree(groups[0], "pipegate", document), document) if groups else None
     return by_file, default
 
@@ -62,9 +68,11 @@ def _tree(element: etree._Element, tag: str, document: Document) -> tuple[Popula
         gate_id, name = attribute(node, "id") or "", attribute(node, "name") or ""
         if gate_id not in document.gates:
             raise GatingMLError(
-                f"{document.name}, line {node.sourceline}: {local(node)} {name!r} refers to {gate_id!r}, which no "
-                "Gating-ML element defines"
-            )
+                "{strategy_file}, line {line}: {element} {found_name!r} refers to {found_id!r}, which no Gating-ML "
+                "element defines",
+                strategy_file=document.name, line=node.sourceline, element=local(node), found_name=name,
+                found_id=gate_id,
+            )  # fmt: skip
         populations.append(Population(name=name, parent=parent, gate=document.gates[gate_id]))
         path = name if parent == "root" else f"{parent}/{name}"
         waiting += [(child, path) for child in children(node, tag)]

@@ -63,12 +63,17 @@ def read_document(path: str | Path) -> Document:
     path = Path(path)
     root = parse_xml(path)
     if local(root) != "Gating-ML" or namespace(root) != NAMESPACE:
-        raise GatingMLError(f"{path.name}: the root is {local(root)!r}, wanted Gating-ML of version 2.0")
+        raise GatingMLError(
+            "{strategy_file}: the root is {found!r}, wanted Gating-ML of version 2.0",
+            strategy_file=path.name, found=local(root),
+        )  # fmt: skip
     return _Reader(path.name).document(root)
 
 
-def read_gatingml(path: str | Path) -> GatingStrategy:
+def read_gatingml(path: str | Path, name: str | None = None) -> GatingStrategy:
     """Read a Gating-ML 2.0 file as a strategy: one population per gate and quadrant, with the ids as names.
+
+    The id of the strategy is `name`, by default the name of the file.
 
     Raises
     ------
@@ -81,7 +86,7 @@ def read_gatingml(path: str | Path) -> GatingStrategy:
         Population(name=gate_id, parent=document.parents.get(gate_id, "root"), gate=gate)
         for gate_id, gate in document.gates.items()
     )
-    return make_strategy(path.stem, populations, document)
+    return make_strategy(name or path.stem, populations, document)
 
 
 def make_strategy(name: str, populations: tuple[Population, ...], document: Document) -> GatingStrategy:
@@ -96,7 +101,7 @@ def make_strategy(name: str, populations: tuple[Population, ...], document: Docu
             without_matrix="uncompensated",
         )
     except Il2CytoError as error:
-        raise GatingMLError(f"{document.name}: {error}") from error
+        raise GatingMLError("{strategy_file}: {error}", strategy_file=document.name, error=error) from error
 
 
 class _Reader:
@@ -111,13 +116,14 @@ class _Reader:
         self.parents: dict[str, str] = {}
         self.places: dict[str, etree._Element] = {}
 
-    def fail(self, element: etree._Element, message: str) -> GatingMLError:
-        return GatingMLError(f"{self.name}, line {element.sourceline}: {message}")
+    def fail(self, element: etree._Element, message: str, **values: object) -> GatingMLError:
+        line = element.sourceline
+        return GatingMLError("{strategy_file}, line {line}: " + message, strategy_file=self.name, line=line, **values)
 
     def need(self, element: etree._Element, name: str) -> str:
         value = attribute(element, name)
         if value is None or not value.strip():
-            raise self.fail(element, f"{local(element)} lacks the attribute {name!r}")
+            raise self.fail(element, "{tag} lacks the attribute {name!r}", tag=local(element), name=name)
         return value.strip()
 
     def number(self, element: etree._Element, name: str) -> float:
@@ -127,7 +133,8 @@ class _Reader:
         except ValueError:
             value = math.nan
         if not math.isfinite(value):
-            raise self.fail(element, f"{local(element)} {name} = {text!r}: wants a finite number")
+            message = "{tag} {name} = {found!r}: wants a finite number"
+            raise self.fail(element, message, tag=local(element), name=name, found=text)
         return value
 
     def optional(self, element: etree._Element, name: str) -> float | None:
@@ -136,7 +143,7 @@ class _Reader:
     def boolean(self, element: etree._Element, name: str) -> bool:
         text = (attribute(element, name) or "false").strip()
         if text not in ("true", "false", "1", "0"):
-            raise self.fail(element, f"{name} = {text!r}: wants true or false")
+            raise self.fail(element, "{name} = {found!r}: wants true or false", name=name, found=text)
         return text in ("true", "1")
 
     def document(self, root: etree._Element) -> Document:
@@ -165,22 +172,24 @@ class _Reader:
                 except GatingMLError:
                     raise
                 except Il2CytoError as error:
-                    raise self.fail(element, f"gate {attribute(element, 'id')!r}: {error}") from error
+                    found = attribute(element, "id")
+                    raise self.fail(element, "gate {name!r}: {error}", name=found, error=error) from error
         self.check_references()
         return Document(self.name, self.gates, self.parents, self.transforms, self.matrices, custom)
 
     def transformation(self, element: etree._Element) -> None:
         name = self.need(element, "id")
         if name in self.transforms or name in self.ratios:
-            raise self.fail(element, f"transformation {name!r} is defined twice")
+            raise self.fail(element, "transformation {name!r} is defined twice", name=name)
         kinds = list(children(element, *_TRANSFORMS, "fratio"))
         if len(kinds) != 1:
-            raise self.fail(element, f"transformation {name!r} wants one of {', '.join([*_TRANSFORMS, 'fratio'])}")
+            message = "transformation {name!r} wants one of {known}"
+            raise self.fail(element, message, name=name, known=", ".join([*_TRANSFORMS, "fratio"]))
         kind = kinds[0]
         if local(kind) == "fratio":
             parts = [self.need(part, "name") for part in children(kind, "fcs-dimension")]
             if len(parts) != 2:
-                raise self.fail(kind, f"ratio {name!r} wants two dimensions, got {len(parts)}")
+                raise self.fail(kind, "ratio {name!r} wants two dimensions, got {n}", name=name, n=len(parts))
             self.ratios[name] = (parts[0], parts[1], *(self.number(kind, key) for key in "ABC"))  # type: ignore[assignment]  # three numbers
             return
         type_name, keys = _TRANSFORMS[local(kind)]
@@ -192,12 +201,12 @@ class _Reader:
         try:
             self.transforms[name] = transform_from_dict(content)
         except Il2CytoError as error:
-            raise self.fail(kind, f"transformation {name!r}: {error}") from error
+            raise self.fail(kind, "transformation {name!r}: {error}", name=name, error=error) from error
 
     def matrix(self, element: etree._Element) -> None:
         name = self.need(element, "id")
         if name in self.matrices:
-            raise self.fail(element, f"spectrum matrix {name!r} is defined twice")
+            raise self.fail(element, "spectrum matrix {name!r} is defined twice", name=name)
         names: dict[str, tuple[str, ...]] = {"fluorochromes": (), "detectors": ()}
         for part in children(element, "fluorochromes", "detectors"):
             names[local(part)] = tuple(self.need(item, "name") for item in children(part, "fcs-dimension"))
@@ -206,10 +215,8 @@ class _Reader:
             for row in children(element, "spectrum")
         ]
         if len(rows) != len(names["fluorochromes"]) or any(len(row) != len(names["detectors"]) for row in rows):
-            raise self.fail(
-                element,
-                f"spectrum matrix {name!r}: wants {len(names['fluorochromes'])} rows of {len(names['detectors'])}",
-            )
+            message = "spectrum matrix {name!r}: wants {n} rows of {p}"
+            raise self.fail(element, message, name=name, n=len(names["fluorochromes"]), p=len(names["detectors"]))
         values = np.array(rows, dtype=np.float64)
         try:
             if self.boolean(element, "matrix-inverted-already"):
@@ -218,7 +225,7 @@ class _Reader:
                 values = np.asarray(np.linalg.inv(values) if square else np.linalg.pinv(values).T, dtype=np.float64)
             self.matrices[name] = SpilloverMatrix(name, names["detectors"], values, names["fluorochromes"])
         except (Il2CytoError, np.linalg.LinAlgError) as error:
-            raise self.fail(element, f"spectrum matrix {name!r}: {error}") from error
+            raise self.fail(element, "spectrum matrix {name!r}: {error}", name=name, error=error) from error
 
     def gate(self, element: etree._Element) -> None:
         name = self.need(element, "id")
@@ -252,7 +259,7 @@ class _Reader:
 
     def add(self, element: etree._Element, name: str, gate: Gate, parent: str | None) -> None:
         if name in self.gates:
-            raise self.fail(element, f"gate {name!r} is defined twice")
+            raise self.fail(element, "gate {name!r} is defined twice", name=name)
         self.gates[name] = gate
         self.places[name] = element
         if parent:
@@ -266,7 +273,8 @@ class _Reader:
                 return Dimension(self.need(child, "name"), compensation, reference)
             ratio = self.need(child, "transformation-ref")
             if ratio not in self.ratios:
-                raise self.fail(child, f"{ratio!r} is no ratio of this file{did_you_mean(ratio, list(self.ratios))}")
+                close = did_you_mean(ratio, list(self.ratios))
+                raise self.fail(child, "{found!r} is no ratio of this file{close}", found=ratio, close=close)
             return Dimension(Ratio(*self.ratios[ratio]), compensation, reference)
         raise self.fail(element, "a dimension wants an fcs-dimension or a new-dimension")
 
@@ -276,7 +284,8 @@ class _Reader:
     def ellipsoid(self, element: etree._Element, name: str, dimensions: tuple[Dimension, ...]) -> EllipsoidGate:
         parts = {local(part): part for part in children(element, "mean", "covarianceMatrix", "distanceSquare")}
         if len(parts) != 3:
-            raise self.fail(element, f"ellipsoid gate {name!r} wants mean, covarianceMatrix and distanceSquare")
+            message = "ellipsoid gate {name!r} wants mean, covarianceMatrix and distanceSquare"
+            raise self.fail(element, message, name=name)
         return EllipsoidGate(
             dimensions,
             self.values(parts["mean"], "coordinate"),
@@ -287,7 +296,7 @@ class _Reader:
     def combination(self, element: etree._Element, name: str) -> BooleanGate:
         operations = list(children(element, "and", "or", "not"))
         if len(operations) != 1:
-            raise self.fail(element, f"boolean gate {name!r} wants one of and, or, not")
+            raise self.fail(element, "boolean gate {name!r} wants one of and, or, not", name=name)
         operands = tuple(
             Operand(self.need(item, "ref"), self.boolean(item, "use-as-complement"))
             for item in children(operations[0], "gateReference")
@@ -306,7 +315,7 @@ class _Reader:
                 try:
                     cells.append(float(value.text or ""))
                 except ValueError:
-                    raise self.fail(value, f"divider value {value.text!r}: wants a number") from None
+                    raise self.fail(value, "divider value {found!r}: wants a number", found=value.text) from None
             dividers.append(tuple(sorted(cells)))
         found: dict[str, QuadrantGate] = {}
         for quadrant in children(element, "Quadrant"):
@@ -314,14 +323,14 @@ class _Reader:
             for position in children(quadrant, "position"):
                 reference = self.need(position, "divider_ref")
                 if reference not in order:
-                    raise self.fail(
-                        position, f"divider {reference!r} is not one of gate {name!r}{did_you_mean(reference, order)}"
-                    )
+                    message = "divider {found!r} is not one of gate {name!r}{close}"
+                    close = did_you_mean(reference, order)
+                    raise self.fail(position, message, found=reference, name=name, close=close)
                 k = order.index(reference)
                 region[k] = bisect_right(dividers[k], self.number(position, "location"))
             found[self.need(quadrant, "id")] = QuadrantGate(tuple(dimensions), tuple(dividers), tuple(region))
         if not found:
-            raise self.fail(element, f"quadrant gate {name!r} defines no quadrant")
+            raise self.fail(element, "quadrant gate {name!r} defines no quadrant", name=name)
         return found
 
     def check_references(self) -> None:
@@ -330,13 +339,11 @@ class _Reader:
             references += [self.parents[name]] if name in self.parents else []
             for reference in references:
                 if reference not in self.gates:
-                    hint = did_you_mean(reference, list(self.gates))
-                    raise self.fail(
-                        self.places[name], f"gate {name!r} refers to {reference!r}, which is not defined{hint}"
-                    )
+                    message = "gate {name!r} refers to {found!r}, which is not defined{close}"
+                    close = did_you_mean(reference, list(self.gates))
+                    raise self.fail(self.places[name], message, name=name, found=reference, close=close)
             for dimension in gate.dimensions:
                 if dimension.transform is not None and dimension.transform not in self.transforms:
-                    hint = did_you_mean(dimension.transform, list(self.transforms))
-                    raise self.fail(
-                        self.places[name], f"gate {name!r}: transformation {dimension.transform!r} is not defined{hint}"
-                    )
+                    message = "gate {name!r}: transformation {found!r} is not defined{close}"
+                    close = did_you_mean(dimension.transform, list(self.transforms))
+                    raise self.fail(self.places[name], message, name=name, found=dimension.transform, close=close)

@@ -42,12 +42,24 @@ class StrategySet:
         """
         found = self.by_file.get(file_name, self.default)
         if found is None:
-            raise StrategyError(f"{self.name}: has no gates for {file_name!r} and no default group")
+            raise StrategyError(
+                "{strategy_file}: has no gates for {file!r} and no default group",
+                strategy_file=self.name, file=file_name,
+            )  # fmt: skip
         return found
 
 
-def read_strategies(path: str | Path, panel: Panel | None = None) -> StrategySet:
+def read_strategies(path: str | Path, panel: Panel | None = None, name: str | None = None) -> StrategySet:
     """Read a strategy folder, a Gating-ML 2.0 file, or a workspace with a tree per file.
+
+    Parameters
+    ----------
+    path
+        The folder or the file.
+    panel
+        Used instead of the panel of a strategy folder.
+    name
+        Id of strategies from an XML file, which holds none; by default the file's name.
 
     Raises
     ------
@@ -59,9 +71,9 @@ def read_strategies(path: str | Path, panel: Panel | None = None) -> StrategySet
         return StrategySet(path.name, read_strategy(path, panel))
     document = read_document(path)
     if is_workspace(document):
-        by_file, default = read_workspace(document, path.stem)
+        by_file, default = read_workspace(document, name or path.stem)
         return StrategySet(path.name, default, by_file)
-    return StrategySet(path.name, read_gatingml(path))
+    return StrategySet(path.name, read_gatingml(path, name))
 
 
 def read_gating(path: str | Path) -> GatingStrategy:
@@ -77,6 +89,7 @@ def read_gating(path: str | Path) -> GatingStrategy:
     found = read_strategies(path)
     if found.by_file or found.default is None:
         raise StrategyError(
-            f"{found.name}: holds {len(found.by_file)} trees, one per file; read them with exchange.read_strategies"
-        )
+            "{strategy_file}: holds {n} trees, one per file; read them with exchange.read_strategies",
+            strategy_file=found.name, n=len(found.by_file),
+        )  # fmt: skip
     return found.default

@@ -24,20 +24,29 @@ def parse_xml(path: Path) -> etree._Element:
     try:
         size = path.stat().st_size
         if size > MAX_BYTES:
-            raise GatingMLError(f"{path.name}: {size} bytes are more than any real gating file ({MAX_BYTES})")
+            raise GatingMLError(
+                "{strategy_file}: {size} bytes are more than any real gating file ({most})",
+                strategy_file=path.name, size=size, most=MAX_BYTES,
+            )  # fmt: skip
         content = path.read_bytes()
     except OSError as error:
-        raise GatingMLError(f"{path.name}: cannot be read ({error.strerror})") from error
+        raise GatingMLError(
+            "{strategy_file}: cannot be read ({reason})", strategy_file=path.name, reason=error.strerror
+        ) from error
     parser = etree.XMLParser(
         resolve_entities=False, no_network=True, load_dtd=False, dtd_validation=False, huge_tree=False
     )
     try:
         root = etree.fromstring(content, parser)
     except etree.XMLSyntaxError as error:
-        raise GatingMLError(f"{path.name}: is not well-formed XML: {error}") from error
+        raise GatingMLError(
+            "{strategy_file}: is not well-formed XML{hint}", strategy_file=path.name, hint=f": {error}"
+        ) from error
     doctype = root.getroottree().docinfo
     if doctype.internalDTD is not None or doctype.doctype:
-        raise GatingMLError(f"{path.name}: declares a document type; remove it, gating files have none")
+        raise GatingMLError(
+            "{strategy_file}: declares a document type; remove it, gating files have none", strategy_file=path.name
+        )
     return root
 
 

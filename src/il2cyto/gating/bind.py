@@ -68,16 +68,17 @@ class Binder:
             place = f"channel {entry.channel!r}" if entry.channel else "a channel of that label"
             raise MarkerAbsent(
                 name,
-                f"marker absent: {entry.marker} (panel {panel.id} expects {place}, which this file lacks)",
+                f"marker absent: {entry.marker} (the panel expects {place}, which this file lacks)",
                 declared=False,
             )
         if name not in sample.names:
             known = [*(panel.markers if panel is not None else ()), *sample.names]
             has = f"a marker of panel {panel.id} nor " if panel is not None else ""
             raise StrategyError(
-                f"{sample.id}: strategy {self.strategy.id!r} asks for {name!r}, which is neither {has}a channel "
-                f"of the file{did_you_mean(name, known)}; correct the strategy or add the marker to the panel"
-            )
+                "{file}: strategy {id!r} asks for {name!r}, which is neither {hint_panel}a channel of the file{hint}; "
+                "correct the strategy or add the marker to the panel",
+                file=sample.id, id=self.strategy.id, name=name, hint_panel=has, hint=did_you_mean(name, known),
+            )  # fmt: skip
         return sample.index(name)
 
     def axis(self, dimension: Dimension) -> tuple[str, tuple[object, ...]]:
@@ -100,17 +101,21 @@ class Binder:
                 # a detector outside the matrix is not changed by it
                 return self._channel_axis(found)
             row = matrix.detectors.index(pnn)
+        # names of the file's own matrix are text of the file; those of other matrices are declared
+        key = "found" if dimension.compensation == FROM_FILE else "name"
         for detector in matrix.detectors:
+            named = {"file": self.sample.id, "id": self.strategy.id, "matrix": matrix.id, key: detector}
             if detector.startswith(COMPENSATED_PREFIXES):
                 raise CompensationError(
-                    f"{self.sample.id}: channel {detector!r} is compensated already; a second compensation would be "
-                    f"wrong. Take it as {UNCOMPENSATED!r} in strategy {self.strategy.id!r}"
-                )
+                    f"{{file}}: channel {{{key}!r}} is compensated already; a second compensation would be wrong. "
+                    "Take it as {uncompensated!r} in strategy {id!r}",
+                    uncompensated=UNCOMPENSATED, **named,
+                )  # fmt: skip
             if detector not in self.sample.names:
                 raise CompensationError(
-                    f"{self.sample.id}: matrix {matrix.id!r} wants channel {detector!r}, which the file lacks"
-                    f"{did_you_mean(detector, self.sample.names)}"
-                )
+                    f"{{file}}: matrix {{matrix!r}} wants channel {{{key}!r}}, which the file lacks{{hint}}",
+                    hint=did_you_mean(detector, self.sample.names), **named,
+                )  # fmt: skip
             self._slots.setdefault(self.sample.index(detector), 0)
         return self._further_axis(("compensated", (dimension.compensation, row)))
 
@@ -129,9 +134,11 @@ class Binder:
             why = next((r for r in self.sample.repairs if "SPILL" in r.keyword), None)
             detail = f" ({why.keyword}: {why.found})" if why else ""
             raise CompensationError(
-                f"{self.sample.id}: strategy {self.strategy.id!r} wants the file's matrix for {dimension.label!r}, "
-                f"but the file holds none that can be used{detail}; name a matrix in the strategy, or {UNCOMPENSATED!r}"
-            )
+                "{file}: strategy {id!r} wants the file's matrix for {label!r}, but the file holds none that can be "
+                "used{hint}; name a matrix in the strategy, or {uncompensated!r}",
+                file=self.sample.id, id=self.strategy.id, label=dimension.label, hint=detail,
+                uncompensated=UNCOMPENSATED,
+            )  # fmt: skip
         return self.sample.spillover
 
     def _lenient(self) -> bool:
@@ -171,7 +178,7 @@ class Binder:
                 reference, row = str(content[0]), int(str(content[1]))
                 matrix = matrices[reference]
                 if matrix is None:
-                    raise CompensationError(f"{self.sample.id}: the file holds no matrix")
+                    raise CompensationError("{file}: the file holds no matrix", file=self.sample.id)
                 detectors = [slot[self.sample.index(name)] for name in matrix.detectors]
                 kind[i], source[i] = engine.COMPENSATED, (i, len(detectors))
                 weights[i, : len(detectors)] = matrix.weights[row]

@@ -62,12 +62,18 @@ def read_strategy(folder: str | Path, panel: Panel | None = None) -> GatingStrat
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise StrategyError(f"{folder.name}: strategy.yaml cannot be read ({error.strerror})") from error
+        raise StrategyError(
+            "{strategy_file}: strategy.yaml cannot be read ({reason})", strategy_file=folder.name, reason=error.strerror
+        ) from error
     name = f"{folder.name}/strategy.yaml"
     findings = Findings()
     tree = read_tree(content, name, findings)
     if findings.problems:
-        raise StrategyError("\n".join(str(problem) for problem in findings.problems))
+        lines = ", ".join(str(problem.line) for problem in findings.problems)
+        raise StrategyError(
+            "{strategy_file} is no YAML of a strategy (line {lines}){hint}",
+            strategy_file=name, lines=lines, hint="".join(f"\n{problem}" for problem in findings.problems),
+        )  # fmt: skip
     if panel is None and (folder / "panel.csv").is_file():
         panel = Panel.from_csv(folder / "panel.csv")
     return _Reader(name, folder, panel).strategy(tree)
@@ -81,30 +87,33 @@ class _Reader:
         self.compensation = UNCOMPENSATED
         self.axes: dict[str, Mapping] = {}
 
-    def fail(self, node: Node, message: str) -> StrategyError:
-        return StrategyError(f"{self.name}, line {node.line}: {message}")
+    def fail(self, node: Node, message: str, **values: object) -> StrategyError:
+        return self.fail_at(node.line, message, **values)
+
+    def fail_at(self, line: int, message: str, **values: object) -> StrategyError:
+        return StrategyError("{strategy_file}, line {line}: " + message, strategy_file=self.name, line=line, **values)
 
     def mapping(self, node: Node | None, what: str, known: tuple[str, ...] = ()) -> Mapping:
         if not isinstance(node, Mapping):
-            raise self.fail(node or Scalar(1, ""), f"{what} wants keys and values")
+            raise self.fail(node or Scalar(1, ""), "{what} wants keys and values", what=what)
         for key in node.entries:
             if known and key not in known:
-                raise StrategyError(
-                    f"{self.name}, line {node.lines[key]}: {what} does not know {key!r}{did_you_mean(key, known)}; "
-                    f"known: {', '.join(known)}"
-                )
+                raise self.fail_at(
+                    node.lines[key], "{what} does not know {found!r}{close}; known: {known}",
+                    what=what, found=key, close=did_you_mean(key, known), known=", ".join(known),
+                )  # fmt: skip
         return node
 
     def items(self, node: Node | None, what: str, at: Node) -> list[Node]:
         if not isinstance(node, Sequence):
-            raise self.fail(node or at, f"{what} wants a list")
+            raise self.fail(node or at, "{what} wants a list", what=what)
         return node.items
 
     def text(self, node: Node | None, what: str, at: Node, default: str | None = None) -> str:
         if node is None and default is not None:
             return default
         if not isinstance(node, Scalar) or node.null:
-            raise self.fail(node or at, f"{what} wants a text")
+            raise self.fail(node or at, "{what} wants a text", what=what)
         return node.text.strip()
 
     def number(self, node: Node | None, what: str, at: Node) -> float:
@@ -114,7 +123,7 @@ class _Reader:
             value = math.nan
         if not math.isfinite(value):
             shown = f", got {node.text!r}" if isinstance(node, Scalar) else ""
-            raise self.fail(node or at, f"{what} wants a number{shown}")
+            raise self.fail(node or at, "{what} wants a number{hint}", what=what, hint=shown)
         return value
 
     def optional(self, node: Node | None, what: str, at: Node) -> float | None:
@@ -146,8 +155,9 @@ class _Reader:
                 },
             )
         except StrategyError as error:
-            text = str(error)
-            raise (error if text.startswith(self.name) else StrategyError(f"{self.name}: {text}")) from error
+            if str(error).startswith(self.name):
+                raise
+            raise StrategyError("{strategy_file}: {error}", strategy_file=self.name, error=error) from error
 
     def transforms(self, node: Node | None) -> dict[str, Transform]:
         if node is None:
@@ -162,7 +172,7 @@ class _Reader:
             try:
                 found[key] = transform_from_dict(values)
             except Il2CytoError as error:
-                raise self.fail(entry, f"transform {key!r}: {error}") from error
+                raise self.fail(entry, "transform {key!r}: {error}", key=key, error=error) from error
         return found
 
     def matrices(self, node: Node | None) -> dict[str, SpilloverMatrix]:
@@ -172,7 +182,8 @@ class _Reader:
         for key, entry in self.mapping(node, "matrices").entries.items():
             relative = Path(self.text(entry, f"matrix {key!r}", entry))
             if relative.is_absolute() or ".." in relative.parts:
-                raise self.fail(entry, f"matrix {key!r}: {relative} must stand in the folder of the strategy")
+                message = "matrix {key!r}: {matrix_file} must stand in the folder of the strategy"
+                raise self.fail(entry, message, key=key, matrix_file=relative)
             found[key] = SpilloverMatrix.from_csv(self.folder / relative, matrix_id=key)
         return found
 
@@ -182,12 +193,12 @@ class _Reader:
         name = self.text(get("name"), "name", entry)
         role = self.text(get("role"), "role", entry, "")
         if role not in _ROLES:
-            raise self.fail(
-                entry, f"population {name!r}: role {role!r}{did_you_mean(role, _ROLES)}; known: time_qc, beads"
-            )
+            message = "population {name!r}: role {found!r}{close}; known: time_qc, beads"
+            raise self.fail(entry, message, name=name, found=role, close=did_you_mean(role, _ROLES))
         complement = self.text(get("complement"), "complement", entry, "false")
         if complement not in ("true", "false"):
-            raise self.fail(entry, f"population {name!r}: complement wants true or false, got {complement!r}")
+            message = "population {name!r}: complement wants true or false, got {found!r}"
+            raise self.fail(entry, message, name=name, found=complement)
         gate_node = self.mapping(get("gate"), f"gate of {name!r}")
         try:
             gate = self.gate(gate_node, name)
@@ -204,15 +215,14 @@ class _Reader:
         except StrategyError:
             raise
         except Il2CytoError as error:
-            raise self.fail(entry, f"population {name!r}: {error}") from error
+            raise self.fail(entry, "population {name!r}: {error}", name=name, error=error) from error
 
     def gate(self, node: Mapping, name: str) -> Gate:
         get = node.entries.get
         kind = self.text(get("type"), "type", node)
         if kind not in _GATE_KEYS:
-            raise self.fail(
-                node, f"population {name!r}: gate type {kind!r} is unknown{did_you_mean(kind, list(_GATE_KEYS))}"
-            )
+            message = "population {name!r}: gate type {found!r} is unknown{close}"
+            raise self.fail(node, message, name=name, found=kind, close=did_you_mean(kind, list(_GATE_KEYS)))
         self.mapping(node, f"{kind} gate of {name!r}", ("type", "view", *_GATE_KEYS[kind]))
         if kind == "boolean":
             operation = self.text(get("op"), "op", node)
@@ -244,7 +254,8 @@ class _Reader:
                 self.number(get("distance_square"), "distance_square", node),
             )
             if not ellipsoid.is_ellipsoid:
-                raise self.fail(node, f"population {name!r}: the covariance must be symmetric and positive definite")
+                message = "population {name!r}: the covariance must be symmetric and positive definite"
+                raise self.fail(node, message, name=name)
             return ellipsoid
         return self.quadrant(node, dims)
 
@@ -261,9 +272,8 @@ class _Reader:
         try:
             region = tuple(signs[part] if part in signs else int(part) for part in parts)
         except ValueError:
-            raise self.fail(
-                node, f"region {text!r}: wants one of - + * or a number for each dimension, as in '+-' or '0 2'"
-            ) from None
+            message = "region {found!r}: wants one of - + * or a number for each dimension, as in '+-' or '0 2'"
+            raise self.fail(node, message, found=text) from None
         return QuadrantGate(tuple(dimension for dimension, _ in dims), tuple(dividers), region)
 
     def operand(self, node: Node) -> Operand:
@@ -291,8 +301,9 @@ class _Reader:
             return self.make(Ratio(names[0], names[1], **numbers), keys, node), keys
         name = self.text(keys[named[0]], named[0], node)
         if named[0] == "marker" and self.panel is not None and name not in self.panel.markers:
-            hint = did_you_mean(name, list(self.panel.markers))
-            raise self.fail(node, f"marker {name!r} is not in panel {self.panel.id}{hint}; correct it or add it there")
+            message = "marker {name!r} is not in panel {panel_file}{close}; correct it or add it there"
+            close = did_you_mean(name, list(self.panel.markers))
+            raise self.fail(node, message, name=name, panel_file=self.panel.id, close=close)
         return self.make(name, keys, node), keys
 
     def make(self, source: str | Ratio, keys: dict[str, Node], node: Node) -> Dimension:
@@ -302,7 +313,8 @@ class _Reader:
         transform = keys.get("transform", defaults.get("transform"))
         units = self.text(keys.get("units"), "units", node, "axis")
         if units not in ("axis", "linear"):
-            raise self.fail(node, f"units {units!r}{did_you_mean(units, ['axis', 'linear'])}: wanted axis or linear")
+            close = did_you_mean(units, ["axis", "linear"])
+            raise self.fail(node, "units {found!r}{close}: wanted axis or linear", found=units, close=close)
         chosen = None if transform is None or units == "linear" else self.text(transform, "transform", node)
         return Dimension(
             source,

@@ -63,7 +63,10 @@ class GatingResult:
         if self.reasons[i]:
             from il2cyto.errors import StrategyError
 
-            raise StrategyError(f"{self.sample.id}: {self.strategy.paths[i]} is not estimable: {self.reasons[i]}")
+            raise StrategyError(
+                "{file}: {path} is not estimable: {reason}",
+                file=self.sample.id, path=self.strategy.paths[i], reason=self.reasons[i],
+            )  # fmt: skip
         return np.unpackbits(self.packed[i], count=self.sample.n_events).astype(bool)
 
     @property

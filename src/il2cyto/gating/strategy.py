@@ -95,26 +95,32 @@ class GatingStrategy:
     def __post_init__(self) -> None:
         self.paths  # noqa: B018  # resolves every parent
         for population in self.populations:
-            where = f"strategy {self.id!r}, population {population.name!r}"
             for dimension in (*population.gate.dimensions, *population.view):
                 if dimension.transform is not None and dimension.transform not in self.transforms:
                     hint = did_you_mean(dimension.transform, list(self.transforms))
-                    raise StrategyError(f"{where}: transform {dimension.transform!r} is not defined{hint}")
+                    raise self._wrong(
+                        "population {name!r}: transform {transform!r} is not defined{close}",
+                        name=population.name, transform=dimension.transform, close=hint,
+                    )  # fmt: skip
                 reference = dimension.compensation
                 if reference not in (FROM_FILE, UNCOMPENSATED) and reference not in self.matrices:
                     known = [FROM_FILE, UNCOMPENSATED, *self.matrices]
-                    raise StrategyError(
-                        f"{where}: compensation {reference!r} is no matrix{did_you_mean(reference, known)}; "
-                        f"known: {', '.join(known)}"
-                    )
+                    raise self._wrong(
+                        "population {name!r}: compensation {reference!r} is no matrix{close}; known: {known}",
+                        name=population.name, reference=reference, close=did_you_mean(reference, known),
+                        known=", ".join(known),
+                    )  # fmt: skip
         self.order  # noqa: B018  # finds circles
+
+    def _wrong(self, message: str, **values: object) -> StrategyError:
+        return StrategyError("strategy {id!r}: " + message, id=self.id, **values)
 
     @cached_property
     def paths(self) -> tuple[str, ...]:
         """Path of each population, ``a/b/c`` from below the root, in the order of `populations`."""
         for population in self.populations:
             if not population.name or population.name == ROOT or "/" in population.name:
-                raise StrategyError(f"strategy {self.id!r}: {population.name!r} cannot name a population")
+                raise self._wrong("{name!r} cannot name a population", name=population.name)
         by_name: dict[str, list[int]] = {}
         for i, population in enumerate(self.populations):
             by_name.setdefault(population.name, []).append(i)
@@ -127,7 +133,7 @@ class GatingStrategy:
             while node >= 0 and paths[node] is None:
                 if node in chain:
                     names = " → ".join(self.populations[k].name for k in [*chain[chain.index(node) :], node])
-                    raise StrategyError(f"strategy {self.id!r}: parents run in a circle: {names}")
+                    raise self._wrong("parents run in a circle: {names}", names=names)
                 chain.append(node)
                 node = parents[node]
             for k in reversed(chain):
@@ -138,7 +144,7 @@ class GatingStrategy:
         resolved = tuple(resolve(i) for i in range(len(parents)))
         twice = sorted({path for path in resolved if resolved.count(path) > 1})
         if twice:
-            raise StrategyError(f"strategy {self.id!r}: population {twice[0]!r} is defined twice; rename one")
+            raise self._wrong("population {path!r} is defined twice; rename one", path=twice[0])
         return resolved
 
     def _parent(self, i: int, by_name: dict[str, list[int]]) -> int:
@@ -147,13 +153,13 @@ class GatingStrategy:
             return -1
         wanted = [part for part in population.parent.split("/") if part not in ("", ROOT)]
         matches = [k for k in by_name.get(wanted[-1], []) if self._written(k, by_name)[: len(wanted)] == wanted[::-1]]
-        where = f"strategy {self.id!r}, population {population.name!r}"
+        names = {"name": population.name, "parent": population.parent}
         if not matches:
-            raise StrategyError(
-                f"{where}: parent {population.parent!r} does not exist{did_you_mean(wanted[-1], list(by_name))}"
-            )
+            close = did_you_mean(wanted[-1], list(by_name))
+            raise self._wrong("population {name!r}: parent {parent!r} does not exist{close}", **names, close=close)
         if len(matches) > 1:
-            raise StrategyError(f"{where}: parent {population.parent!r} stands {len(matches)} times; give its path")
+            message = "population {name!r}: parent {parent!r} stands {times} times; give its path"
+            raise self._wrong(message, **names, times=len(matches))
         return matches[0]
 
     def _written(self, k: int, by_name: dict[str, list[int]]) -> list[str]:
@@ -180,10 +186,13 @@ class GatingStrategy:
         matches = [i for i, path in enumerate(self.paths) if path.endswith("/" + name)]
         if not matches:
             names = [population.name for population in self.populations]
-            raise StrategyError(f"strategy {self.id!r} has no population {name!r}{did_you_mean(name, names)}")
+            raise StrategyError(
+                "strategy {id!r} has no population {name!r}{close}",
+                id=self.id, name=name, close=did_you_mean(name, names),
+            )  # fmt: skip
         if len(matches) > 1:
             shown = ", ".join(self.paths[i] for i in matches)
-            raise StrategyError(f"strategy {self.id!r}: {name!r} could be {shown}; give the path")
+            raise self._wrong("{name!r} could be {shown}; give the path", name=name, shown=shown)
         return matches[0]
 
     @cached_property
@@ -208,7 +217,7 @@ class GatingStrategy:
             ready = [i for i in waiting if needs[i] <= seen]
             if not ready:
                 names = ", ".join(self.paths[i] for i in waiting)
-                raise StrategyError(f"strategy {self.id!r}: populations refer to each other in a circle: {names}")
+                raise self._wrong("populations refer to each other in a circle: {names}", names=names)
             done += ready
             seen.update(ready)
             waiting = [i for i in waiting if i not in seen]
