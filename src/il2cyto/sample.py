@@ -53,11 +53,11 @@ class Channel:
     pns
         ``$PnS``, the label that was typed at the instrument; may be empty.
     bits
-        Stored width in bits (``$PnB``).
+        Stored width in bits (``$PnB``); characters for ``A``, where 0 means numbers separated by blanks or commas.
     datatype
-        ``I``, ``F`` or ``D``.
+        ``I``, ``F``, ``D`` or ``A``.
     range
-        ``$PnR``.
+        ``$PnR``, NaN where the file gives none.
     amplification
         ``(f1, f2)`` of ``$PnE``; ``(0, 0)`` for linear storage.
     gain
@@ -120,6 +120,12 @@ class Sample:
         Markers of the channels, or ``None``.
     repairs
         Every deviation from the standard that was read over.
+    dataset
+        Number of the data set in its file, from 0.
+    encoding
+        Encoding of the keywords' values.
+    compensated
+        Whether the names of channels (``Comp-…``) say that the file holds compensated values.
     """
 
     id: str
@@ -133,6 +139,9 @@ class Sample:
     repairs: tuple[Repair, ...] = ()
     version: str = "FCS3.1"
     path: Path | None = field(repr=False, default=None)
+    dataset: int = 0
+    encoding: str = field(repr=False, default="ascii")
+    compensated: bool = False
 
     @property
     def n_channels(self) -> int:

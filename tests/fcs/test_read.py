@@ -65,7 +65,10 @@ def test_logarithmic_storage_gain_and_time(tmp_path: Path) -> None:
     assert sample.events == pytest.approx(
         np.array([[1.0, 1.0, 0.0, 0.0], [10.0, 10.0, 128.0, 20.48], [100.0, 100.0, 256.0, 40.96]]), rel=1e-14
     )
-    assert [(r.keyword, r.found, r.assumed) for r in sample.repairs] == [("$P2E", "4,0", "4,1")]
+    assert [(r.keyword, r.found, r.assumed, r.affects_numbers) for r in sample.repairs] == [
+        ("$P2E", "4,0", "4,1", True),
+        ("$P4G", "12.5", "1: $TIMESTEP alone scales time", False),
+    ]
 
 
 def test_amplification_of_floats_is_ignored_and_said(tmp_path: Path) -> None:
@@ -92,7 +95,7 @@ def test_end_offset_one_too_large(tmp_path: Path) -> None:
     begin = int(first.read_bytes()[26:34])
     sample = read_fcs(build_fcs(tmp_path / "b.fcs", [F4], header_data=(begin, begin + 12), tail=b"x"))
     assert sample.n_events == 3
-    assert [r.keyword for r in sample.repairs] == ["$BEGINDATA"]
+    assert [r.keyword for r in sample.repairs] == ["$ENDDATA"]
 
 
 def test_doubled_delimiter_and_empty_values(tmp_path: Path) -> None:
@@ -100,7 +103,7 @@ def test_doubled_delimiter_and_empty_values(tmp_path: Path) -> None:
     assert read_fcs(plain).keywords["COMMENT"] == "a|b"
     empty = read_fcs(build_fcs(tmp_path / "b.fcs", [F4], extra={"$COM": "", "$OP": "x"}))
     assert (empty.keywords["$COM"], empty.keywords["$OP"]) == ("", "x")
-    assert "empty values" in empty.repairs[0].found
+    assert (empty.repairs[0].keyword, empty.repairs[0].assumed) == ("$COM", "empty")
 
 
 @pytest.mark.parametrize("delimiter", ["|", "/", "\\", "*", ".", "^", "+", "(", "\f", "\n", "!"])
@@ -113,7 +116,7 @@ def test_delimiters(tmp_path: Path, delimiter: str) -> None:
 def test_latin_1_is_kept_and_said(tmp_path: Path) -> None:
     sample = read_fcs(build_fcs(tmp_path / "a.fcs", [F4], extra={"VOL": "5 µL"}))
     assert sample.keywords["VOL"] == "5 µL"
-    assert sample.repairs[0].assumed == "Latin-1"
+    assert sample.repairs[0].assumed == "latin-1"
     utf8 = read_fcs(build_fcs(tmp_path / "b.fcs", [F4], extra={"NAME": "王小明"}, text_encoding="utf-8"))
     assert utf8.keywords["NAME"] == "王小明"
     assert utf8.repairs == ()
@@ -149,10 +152,10 @@ def test_strict_refuses_what_was_repaired(tmp_path: Path) -> None:
         ({"extra": {"$PAR": "many"}}, r"\$PAR is 'many'"),
         ({"extra": {"$PAR": "99999999"}}, "more than 100000 cannot be"),
         ({"extra": {"$MODE": "C"}}, "histograms"),
-        ({"extra": {"$DATATYPE": "A"}}, "wanted I, F or D"),
-        ({"extra": {"$BYTEORD": "3,4,1,2"}}, r"\$BYTEORD"),
+        ({"extra": {"$DATATYPE": "X"}}, "wanted I, F, D or A"),
+        ({"extra": {"$BYTEORD": "3,3,1,2"}}, r"\$BYTEORD is '3,3,1,2'"),
         ({"version": "XYZ9.9"}, "not an FCS file"),
-        ({"drop": ("$DATATYPE",)}, "does not split"),
+        ({"drop": ("$DATATYPE",)}, r"\$DATATYPE is missing"),
         ({"extra": {"$P1B": "0"}}, r"\$P1B is '0'"),
     ],
 )

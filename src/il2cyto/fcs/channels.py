@@ -1,9 +1,10 @@
-"""Parameters of a data set and how their numbers are stored."""
+"""Parameters of a data set: names, widths, ranges, amplification, gain and time."""
 
 from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Mapping
 
 import numpy as np
@@ -12,9 +13,14 @@ from il2cyto.errors import FcsError
 from il2cyto.kernels import decode
 from il2cyto.sample import Channel, Repair, RowLayout
 
-_TIME = re.compile(r"time|hdr-t|t1", re.IGNORECASE)
+#: ``TIME`` (or ``TIME_LSW``) and ``TIME_MSW`` are the low and the high word of one clock.
+_TIME = re.compile(r"time|hdr-t|t1|time[_ -]?(lsw|msw)", re.IGNORECASE)
+_HIGH_WORD = re.compile(r"time[_ -]?msw", re.IGNORECASE)
+_LOW_WORD = re.compile(r"time([_ -]?lsw)?", re.IGNORECASE)
 _MAX_CHANNELS = 100_000
-_BYTE_ORDERS = {"1,2,3,4": 0, "4,3,2,1": 1, "1,2": 0, "2,1": 1}
+_WIDTHS = {"F": 32, "D": 64}
+#: Beyond this, float64 has no room for every whole number.
+_EXACT = 1 << 53
 
 
 def keyword_number(keywords: Mapping[str, str], key: str, name: str) -> float:
@@ -26,14 +32,11 @@ def keyword_number(keywords: Mapping[str, str], key: str, name: str) -> float:
         If the keyword is missing or is no finite number.
     """
     if key not in keywords:
-        raise FcsError(f"{name}: keyword {key} is missing; the file is damaged or no FCS")
+        raise FcsError("{file}: keyword {key} is missing; the file is damaged or no FCS", file=name, key=key)
     text = keywords[key].strip()
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if not math.isfinite(number):
-        raise FcsError(f"{name}: {key} is {text!r}, wanted a number")
+    number = _number(text)
+    if number is None:
+        raise FcsError("{file}: {key} is {found!r}, wanted a number", file=name, key=key, found=text)
     return number
 
 
@@ -41,19 +44,24 @@ def keyword_integer(keywords: Mapping[str, str], key: str, name: str, *, least: 
     """Return a required keyword that is a whole number of at least `least`."""
     number = keyword_number(keywords, key, name)
     if number != int(number) or number < least:
-        raise FcsError(f"{name}: {key} is {keywords[key].strip()!r}, wanted a whole number of at least {least}")
+        raise FcsError(
+            "{file}: {key} is {found!r}, wanted a whole number of at least {least}",
+            file=name, key=key, found=keywords[key].strip(), least=least,
+        )  # fmt: skip
     return int(number)
 
 
-def byte_order(keywords: Mapping[str, str], name: str) -> int:
-    """Return 0 for little-endian and 1 for big-endian storage."""
-    text = keywords.get("$BYTEORD", "").replace(" ", "")
-    if text not in _BYTE_ORDERS:
-        raise FcsError(f"{name}: $BYTEORD is {text!r}, wanted one of {', '.join(_BYTE_ORDERS)}")
-    return _BYTE_ORDERS[text]
+def _number(text: str) -> float | None:
+    # float() also takes "1_000", "nan" and digits of other scripts
+    if not re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?", text, re.ASCII) or len(text) > 400:
+        return None
+    number = float(text)
+    return number if math.isfinite(number) else None
 
 
-def parse_channels(keywords: Mapping[str, str], name: str) -> tuple[tuple[Channel, ...], tuple[Repair, ...]]:
+def parse_channels(
+    keywords: Mapping[str, str], name: str, version: str
+) -> tuple[tuple[Channel, ...], tuple[Repair, ...]]:
     """Read the ``$Pn…`` keywords of every parameter.
 
     Raises
@@ -63,114 +71,219 @@ def parse_channels(keywords: Mapping[str, str], name: str) -> tuple[tuple[Channe
     """
     n = keyword_integer(keywords, "$PAR", name, least=1)
     if n > _MAX_CHANNELS:
-        raise FcsError(f"{name}: $PAR announces {n} parameters; more than {_MAX_CHANNELS} cannot be")
-    default_type = keywords.get("$DATATYPE", "").strip().upper()
+        raise FcsError(
+            "{file}: $PAR announces {n} parameters; more than {most} cannot be", file=name, n=n, most=_MAX_CHANNELS
+        )
+    if "$DATATYPE" not in keywords:
+        raise FcsError("{file}: keyword $DATATYPE is missing; the file is damaged or no FCS", file=name)
+    default_type = keywords["$DATATYPE"].strip().upper()
     repairs: list[Repair] = []
     channels = []
+    has_step = (_number(keywords.get("$TIMESTEP", "").strip()) or 0) > 0
     for number in range(1, n + 1):
         prefix = f"$P{number}"
-        datatype = keywords.get(f"{prefix}DATATYPE", default_type).strip().upper()
-        if datatype not in ("I", "F", "D"):
-            raise FcsError(f"{name}: $DATATYPE {datatype!r} of parameter {number} is not supported; wanted I, F or D")
-        bits = keyword_integer(keywords, f"{prefix}B", name, least=1)
-        wanted = {"F": 32, "D": 64}.get(datatype)
-        if wanted is not None and bits != wanted:
-            repairs.append(Repair(f"{prefix}B", str(bits), f"{wanted}, as $DATATYPE {datatype} demands", True))
-            bits = wanted
-        if datatype == "I" and (bits % 8 or bits > 64):
-            raise FcsError(f"{name}: {prefix}B is {bits}; integers of 8, 16, 24, 32, … 64 bits can be read")
+        datatype = _datatype(keywords, prefix, default_type, version, name, repairs)
         pnn = keywords.get(f"{prefix}N", "").strip()
         if not pnn:
             pnn = f"P{number}"
-            repairs.append(Repair(f"{prefix}N", "", pnn, False))
+            repairs.append(Repair(f"{prefix}N", "missing", pnn, False))
+        is_time = bool(_TIME.fullmatch(pnn))
+        amplification = _amplification(keywords, prefix, datatype, name, repairs)
         channels.append(
             Channel(
                 index=number - 1,
                 pnn=pnn,
                 pns=keywords.get(f"{prefix}S", "").strip(),
-                bits=bits,
+                bits=_bits(keywords, prefix, datatype, name, repairs),
                 datatype=datatype,
-                range=_range(keywords, prefix, datatype, name, repairs),
-                amplification=_amplification(keywords, prefix, datatype, name, repairs),
-                gain=_gain(keywords, prefix, name, repairs),
+                range=_range(keywords, prefix, datatype, amplification, name, repairs),
+                amplification=amplification,
+                gain=_gain(keywords, prefix, (is_time, has_step), amplification, name, repairs),
                 voltage=keywords.get(f"{prefix}V", "").strip(),
-                is_time=bool(_TIME.fullmatch(pnn)),
+                is_time=is_time,
             )
         )
+    if len({channel.datatype == "A" for channel in channels}) > 1:
+        raise FcsError("{file}: some parameters are ASCII (A) and some are not; such a file cannot be", file=name)
+    for pnn, count in Counter(channel.pnn for channel in channels).items():
+        if count > 1:
+            places = [channel.index + 1 for channel in channels if channel.pnn == pnn]
+            repairs.append(
+                Repair(f"$P{places[1]}N", f"{pnn!r}, as parameter {places[0]}", "told apart by their numbers", False)
+            )
     return tuple(channels), tuple(repairs)
 
 
-def _range(keywords: Mapping[str, str], prefix: str, datatype: str, name: str, repairs: list[Repair]) -> float:
-    if datatype != "I" and f"{prefix}R" not in keywords:
-        repairs.append(Repair(f"{prefix}R", "missing", "no range; floating-point values do not need one", False))
-        return math.nan
-    return keyword_number(keywords, f"{prefix}R", name)
+def _datatype(
+    keywords: Mapping[str, str], prefix: str, default: str, version: str, name: str, repairs: list[Repair]
+) -> str:
+    own = keywords.get(f"{prefix}DATATYPE", "").strip().upper()
+    datatype = own or default
+    if datatype not in ("I", "F", "D", "A"):
+        raise FcsError(
+            "{file}: {key} is {found!r}, wanted I, F, D or A",
+            file=name, key=f"{prefix}DATATYPE" if own else "$DATATYPE", found=datatype,
+        )  # fmt: skip
+    if own and own != default and version < "FCS3.2":
+        repairs.append(Repair(f"{prefix}DATATYPE", f"{own} in {version}", f"{own}, as FCS 3.2 means it", True))
+    return datatype
+
+
+def _bits(keywords: Mapping[str, str], prefix: str, datatype: str, name: str, repairs: list[Repair]) -> int:
+    if datatype == "A" and keywords.get(f"{prefix}B", "").strip() == "*":
+        return 0
+    bits = keyword_integer(keywords, f"{prefix}B", name, least=1)
+    wanted = _WIDTHS.get(datatype)
+    if wanted is not None and bits != wanted:
+        repairs.append(Repair(f"{prefix}B", str(bits), f"{wanted}, as $DATATYPE {datatype} demands", True))
+        return wanted
+    if bits > 64:
+        raise FcsError(
+            "{file}: {key} is {bits}; numbers of at most 64 bits can be read", file=name, key=f"{prefix}B", bits=bits
+        )
+    return bits
+
+
+def _range(
+    keywords: Mapping[str, str],
+    prefix: str,
+    datatype: str,
+    amplification: tuple[float, float],
+    name: str,
+    repairs: list[Repair],
+) -> float:
+    key = f"{prefix}R"
+    text = keywords.get(key, "").strip()
+    number = _number(text)
+    whole = datatype == "I"
+    if number is None or (number <= 0 and whole):
+        if amplification[0]:
+            raise FcsError(
+                "{file}: {key} is {found!r}; a logarithmic parameter needs its range", file=name, key=key, found=text
+            )
+        if number is None or number < 0 or whole:
+            assumed = "no mask: every stored bit counts" if whole else "no range; this type needs none"
+            repairs.append(Repair(key, text or "missing", assumed, whole))
+        return math.nan if number is None else number
+    if whole and number > _EXACT:
+        repairs.append(Repair(key, text, "whole numbers above 2^53 are rounded to float64", True))
+    return number
 
 
 def _amplification(
     keywords: Mapping[str, str], prefix: str, datatype: str, name: str, repairs: list[Repair]
 ) -> tuple[float, float]:
-    text = keywords.get(f"{prefix}E", "").strip()
+    key = f"{prefix}E"
+    text = keywords.get(key, "").strip()
     if not text:
-        repairs.append(Repair(f"{prefix}E", "missing", "0,0 (linear)", datatype == "I"))
+        repairs.append(Repair(key, "missing", "0,0 (linear)", datatype == "I"))
         return 0.0, 0.0
-    try:
-        decades, offset = (float(part) for part in text.split(","))
-    except ValueError as error:
-        raise FcsError(f"{name}: {prefix}E is {text!r}, wanted two numbers like 4,1") from error
-    if datatype != "I":
+    numbers = [_number(part.strip()) for part in text.split(",")]
+    if len(numbers) != 2 or numbers[0] is None or numbers[1] is None:
+        raise FcsError("{file}: {key} is {found!r}, wanted two numbers like 4,1", file=name, key=key, found=text)
+    decades, offset = numbers[0], numbers[1]
+    if datatype in ("F", "D"):
         if decades:
-            repairs.append(Repair(f"{prefix}E", text, "0,0: floating-point values are stored linear", True))
+            repairs.append(Repair(key, text, "0,0: floating-point values are stored linear", True))
         return 0.0, 0.0
     if decades < 0 or offset < 0:
-        raise FcsError(f"{name}: {prefix}E is {text!r}; neither number may be negative")
+        raise FcsError("{file}: {key} is {found!r}; neither number may be negative", file=name, key=key, found=text)
     if decades and not offset:
-        repairs.append(Repair(f"{prefix}E", text, f"{decades:g},1", True))
+        repairs.append(Repair(key, text, f"{decades:g},1", True))
         offset = 1.0
     return decades, offset
 
 
-def _gain(keywords: Mapping[str, str], prefix: str, name: str, repairs: list[Repair]) -> float:
-    text = keywords.get(f"{prefix}G", "").strip()
+def _gain(
+    keywords: Mapping[str, str],
+    prefix: str,
+    time: tuple[bool, bool],
+    amplification: tuple[float, float],
+    name: str,
+    repairs: list[Repair],
+) -> float:
+    """Return the gain; `time` says whether this is a clock, and whether ``$TIMESTEP`` scales it."""
+    is_time, has_step = time
+    key = f"{prefix}G"
+    text = keywords.get(key, "").strip()
     if not text:
         return 1.0
-    gain = keyword_number(keywords, f"{prefix}G", name)
+    gain = keyword_number(keywords, key, name)
     if gain == 0:
-        repairs.append(Repair(f"{prefix}G", text, "1", False))
+        repairs.append(Repair(key, text, "1", False))
         return 1.0
     if gain < 0:
-        raise FcsError(f"{name}: {prefix}G is {text!r}; a gain cannot be negative")
+        raise FcsError("{file}: {key} is {found!r}; a gain cannot be negative", file=name, key=key, found=text)
+    if gain != 1.0 and amplification[0]:
+        repairs.append(Repair(key, text, "1: a gain does not go with logarithmic amplification", True))
+    elif gain != 1.0 and is_time:
+        repairs.append(Repair(key, text, "1: $TIMESTEP alone scales time", not has_step))
     return gain
 
 
 def time_step(keywords: Mapping[str, str], channels: tuple[Channel, ...]) -> tuple[float, tuple[Repair, ...]]:
     """Return seconds per tick of the time channel, 1 where the file does not say."""
-    if not any(channel.is_time for channel in channels):
+    clocks = [channel for channel in channels if channel.is_time]
+    if not clocks:
         return 1.0, ()
+    repairs = []
+    if len(clocks) > 1 and not _is_double_word(clocks):
+        found = " and ".join(channel.pnn for channel in clocks)
+        repairs.append(Repair("$PnN", f"{len(clocks)} time channels: {found}", "each in ticks of $TIMESTEP", True))
     text = keywords.get("$TIMESTEP", "").strip()
-    try:
-        step = float(text)
-    except ValueError:
-        step = math.nan
-    if math.isfinite(step) and step > 0:
-        return step, ()
-    return 1.0, (Repair("$TIMESTEP", text or "missing", "1: time stays in ticks", True),)
+    step = _number(text)
+    if step is not None and step > 0:
+        return step, tuple(repairs)
+    repairs.append(Repair("$TIMESTEP", text or "missing", "1: time stays in ticks", True))
+    return 1.0, tuple(repairs)
 
 
-def row_layout(channels: tuple[Channel, ...], order: int, step: float, repairs: list[Repair]) -> RowLayout:
-    """Describe the bytes of one event for the kernels."""
-    width = np.array([channel.bits // 8 for channel in channels], dtype=np.int64)
-    kinds = {"I": decode.INTEGER, "F": decode.SINGLE, "D": decode.DOUBLE}
-    mask = np.zeros(len(channels), dtype=np.uint64)
-    scale = np.zeros(len(channels), dtype=np.int64)
-    argument = np.ones(len(channels))
-    offset = np.ones(len(channels))
+def _is_double_word(clocks: list[Channel]) -> bool:
+    return (
+        len(clocks) == 2
+        and any(_LOW_WORD.fullmatch(clock.pnn) for clock in clocks)
+        and any(_HIGH_WORD.fullmatch(clock.pnn) for clock in clocks)
+    )
+
+
+def row_layout(
+    channels: tuple[Channel, ...],
+    widths: tuple[int, ...],
+    order: int,
+    step: float,
+    *,
+    doubles: bool = False,
+) -> RowLayout:
+    """Describe the bytes of one event for the kernels.
+
+    Parameters
+    ----------
+    widths
+        Bytes of each channel as they stand in memory.
+    order
+        0 for little-endian, 1 for big-endian.
+    step
+        Seconds per tick of time.
+    doubles
+        Whether every number is held as a double (ASCII data).
+    """
+    width = np.array(widths, dtype=np.int64)
+    kinds = {"I": decode.INTEGER, "F": decode.SINGLE, "D": decode.DOUBLE, "A": decode.DOUBLE}
+    n = len(channels)
+    mask = np.full(n, np.iinfo(np.uint64).max, dtype=np.uint64)
+    scale = np.zeros(n, dtype=np.int64)
+    argument = np.ones(n)
+    offset = np.ones(n)
+    low = next((channel.bits for channel in channels if _LOW_WORD.fullmatch(channel.pnn)), 0)
     for i, channel in enumerate(channels):
-        mask[i] = _mask(channel, repairs)
+        if not doubles:
+            mask[i] = _mask(channel)
         decades, f2 = channel.amplification
         if channel.is_time:
-            if step != 1.0:
-                scale[i], argument[i] = decode.MULTIPLY, step
+            # the high word counts in overflows of the low one, so that both together are seconds
+            ticks = step * 2.0**low if low and _HIGH_WORD.fullmatch(channel.pnn) else step
+            if ticks != 1.0:
+                scale[i], argument[i] = decode.MULTIPLY, ticks
         elif decades:
             scale[i], argument[i], offset[i] = decode.LOG, decades / channel.range, f2
         elif channel.gain != 1.0:
@@ -184,18 +297,13 @@ def row_layout(channels: tuple[Channel, ...], order: int, step: float, repairs: 
         scale=scale,
         argument=argument,
         offset=offset,
-        byte_order=np.full(len(channels), order, dtype=np.int64),
+        byte_order=np.full(n, order, dtype=np.int64),
     )
 
 
-def _mask(channel: Channel, repairs: list[Repair]) -> np.uint64:
+def _mask(channel: Channel) -> np.uint64:
     full = (1 << channel.bits) - 1
-    if channel.datatype != "I":
-        return np.uint64(full)
-    if channel.range <= 0:
-        repairs.append(
-            Repair(f"$P{channel.index + 1}R", f"{channel.range:g}", "no mask: every stored bit counts", True)
-        )
+    if channel.datatype != "I" or not channel.range > 0:
         return np.uint64(full)
     # the next power of two >= range; a power of two itself masks to range - 1 (FCS 3.1, $PnR)
     needed = (1 << max(math.ceil(channel.range) - 1, 0).bit_length()) - 1

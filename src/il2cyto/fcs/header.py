@@ -1,13 +1,16 @@
-"""The first 58 bytes of a data set."""
+"""The HEADER segment: version and offsets."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from il2cyto.errors import FcsError
+from il2cyto.sample import Repair
 
 LENGTH = 58
+LARGEST = 99_999_999
 VERSIONS = ("FCS2.0", "FCS3.0", "FCS3.1", "FCS3.2")
+_SEGMENTS = ("TEXT", "DATA", "ANALYSIS")
 
 
 @dataclass(frozen=True)
@@ -20,36 +23,85 @@ class Header:
     analysis: tuple[int, int]
 
 
-def parse_header(content: bytes, name: str) -> Header:
+def parse_header(content: bytes, name: str) -> tuple[Header, tuple[Repair, ...]]:
     """Parse the HEADER segment.
 
     Parameters
     ----------
     content
-        At least the first 58 bytes of the data set.
+        The first 58 bytes of the data set.
     name
         Name of the file, for messages.
 
     Raises
     ------
     FcsError
-        If this is no FCS file, the version is unknown, or an offset is no number.
+        If this is no FCS data set, the version is unknown, or TEXT is at no possible place.
     """
     if len(content) < LENGTH:
-        raise FcsError(f"{name}: {len(content)} bytes are too few for an FCS header (58); the file is cut or empty")
+        raise FcsError(
+            "{file}: {n} bytes are too few for an FCS header ({wanted}); the file is cut or empty",
+            file=name, n=len(content), wanted=LENGTH,
+        )  # fmt: skip
     version = content[:6].decode("latin-1")
     if version not in VERSIONS:
-        raise FcsError(f"{name}: starts with {version!r}, wanted one of {', '.join(VERSIONS)}; not an FCS file?")
-    numbers = []
-    for i in range(6):
-        cell = content[10 + 8 * i : 18 + 8 * i].decode("latin-1").strip()
-        if cell.lstrip("-").isdecimal() and cell.isascii():
-            numbers.append(int(cell))
-        elif not cell and i >= 2:
-            numbers.append(0)
-        else:
-            raise FcsError(f"{name}: HEADER offset {i + 1} is {cell!r}, wanted a number; the header is damaged")
-    begin, end = numbers[:2]
+        raise FcsError(
+            "{file}: starts with {found!r}, wanted one of {versions}; not an FCS file?",
+            file=name, found=version, versions=", ".join(VERSIONS),
+        )  # fmt: skip
+    repairs: list[Repair] = []
+    pairs = []
+    for i, segment in enumerate(_SEGMENTS):
+        cells = [content[10 + 8 * k : 18 + 8 * k].decode("latin-1").strip() for k in (2 * i, 2 * i + 1)]
+        numbers = [_offset(cell) for cell in cells]
+        # a blank is how FCS 2.0 and 3.0 leave ANALYSIS out; TEXT cannot be done without
+        if segment == "TEXT" and None in numbers:
+            shown = cells[numbers.index(None)]
+            raise FcsError(
+                "{file}: HEADER offset {found!r} of TEXT is no number; the header is damaged", file=name, found=shown
+            )
+        if None in numbers:
+            repairs.append(Repair(f"HEADER {segment}", " and ".join(map(repr, cells)), "0 and 0", False))
+            numbers = [0, 0]
+        pairs.append((numbers[0] or 0, numbers[1] or 0))
+    begin, end = pairs[0]
     if begin < LENGTH or end <= begin:
-        raise FcsError(f"{name}: HEADER places TEXT at bytes {begin} to {end}, which cannot be; the header is damaged")
-    return Header(version, (begin, end), (numbers[2], numbers[3]), (numbers[4], numbers[5]))
+        raise FcsError(
+            "{file}: HEADER places TEXT at bytes {begin} to {end}, which cannot be; the header is damaged",
+            file=name, begin=begin, end=end,
+        )  # fmt: skip
+    return Header(version, *pairs), tuple(repairs)
+
+
+def _offset(cell: str) -> int | None:
+    if not cell:
+        return 0
+    digits = cell.removeprefix("-")
+    return int(cell) if digits.isascii() and digits.isdecimal() else None
+
+
+def other_segments(content: bytes, size: int) -> tuple[tuple[int, int], ...]:
+    """Return the offsets of OTHER segments.
+
+    Parameters
+    ----------
+    content
+        What stands between byte 58 and the TEXT segment. The standard gives each number 8 bytes (written out only in
+        FCS 3.2); CyAn takes 10 and MoFlo 14.
+    size
+        Bytes from the start of the data set to the end of the file.
+    """
+    stripped = content.rstrip(b" \0")
+    if not stripped or set(stripped) - set(b" 0123456789"):
+        return ()
+    for width in (8, 10, 14):
+        cells = [content[i : i + width].strip(b" \0") for i in range(0, len(content) - width + 1, width)]
+        numbers = [int(cell) if cell.isdigit() else 0 for cell in cells]
+        # a wrong width cuts numbers in two: then a cell holds a blank between digits or the pairs make no sense
+        if any(cell and not cell.isdigit() for cell in cells) or len(stripped) > len(cells) * width:
+            continue
+        pairs = list(zip(numbers[::2], numbers[1::2], strict=False))
+        given = [(begin, end) for begin, end in pairs if begin or end]
+        if all(LENGTH <= begin <= end for begin, end in given):
+            return tuple((begin, min(end, size - 1)) for begin, end in given if begin < size)
+    return ()

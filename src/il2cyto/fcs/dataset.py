@@ -1,0 +1,372 @@
+"""One data set of a file: its keywords, and its segments as stored."""
+
+from __future__ import annotations
+
+import mmap
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from il2cyto.errors import FcsError
+from il2cyto.fcs.channels import keyword_integer, parse_channels
+from il2cyto.fcs.header import LENGTH, Header, other_segments, parse_header
+from il2cyto.fcs.segments import DataPlace, check_crc, locate_data, offset_keyword, segment
+from il2cyto.fcs.storage import possible_storage
+from il2cyto.fcs.text import Text, parse_text
+from il2cyto.sample import Channel, Repair
+
+_MAX_TEXT = 100_000_000
+_MAX_DATASETS = 10_000
+_FIRST_BYTES = 1 << 16
+_Fetch = Callable[[int, int], bytes]
+
+
+@dataclass(frozen=True)
+class FcsHeader:
+    """What HEADER and TEXT of one data set say; no event is read for it.
+
+    Attributes
+    ----------
+    name
+        Name of the file.
+    index
+        Number of the data set in the file, from 0.
+    start
+        Its first byte in the file.
+    version
+        ``FCS2.0``, ``FCS3.0``, ``FCS3.1`` or ``FCS3.2``.
+    keywords
+        Keywords in capitals and in file order; those of supplemental TEXT after the others.
+    channels
+        One per parameter.
+    n_events
+        ``$TOT``, or ``None`` where the file does not say.
+    delimiter, encoding
+        How TEXT is written.
+    next_data
+        First byte in the file of the data set that follows, or ``None``.
+    repairs
+        Deviations from the standard so far.
+    """
+
+    name: str
+    index: int
+    start: int
+    version: str
+    keywords: Mapping[str, str] = field(repr=False)
+    channels: tuple[Channel, ...] = field(repr=False)
+    n_events: int | None
+    delimiter: str
+    encoding: str
+    next_data: int | None
+    repairs: tuple[Repair, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """``$PnN`` of every channel, in stored order."""
+        return tuple(channel.pnn for channel in self.channels)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """One data set with its segments, as stored.
+
+    Attributes
+    ----------
+    head
+        HEADER and TEXT.
+    place
+        Where DATA is and how it is stored.
+    n_events
+        Events in DATA.
+    data, analysis, others
+        Bytes (uint8) of DATA (the events and nothing else), ANALYSIS and OTHER segments; memory-mapped.
+    crc
+        ``absent``, ``unused``, ``correct`` or ``wrong``.
+    repairs
+        Every deviation from the standard.
+    """
+
+    head: FcsHeader
+    place: DataPlace
+    n_events: int
+    data: NDArray[np.uint8] = field(repr=False)
+    analysis: NDArray[np.uint8] = field(repr=False)
+    others: tuple[NDArray[np.uint8], ...] = field(repr=False)
+    crc: str
+    repairs: tuple[Repair, ...]
+
+    @property
+    def name(self) -> str:
+        """Name of the file."""
+        return self.head.name
+
+    @property
+    def index(self) -> int:
+        """Number of the data set in the file, from 0."""
+        return self.head.index
+
+    @property
+    def version(self) -> str:
+        """FCS version."""
+        return self.head.version
+
+    @property
+    def keywords(self) -> Mapping[str, str]:
+        """Keywords in capitals and in file order."""
+        return self.head.keywords
+
+    @property
+    def channels(self) -> tuple[Channel, ...]:
+        """One per parameter."""
+        return self.head.channels
+
+    @property
+    def encoding(self) -> str:
+        """Encoding of TEXT."""
+        return self.head.encoding
+
+    @property
+    def delimiter(self) -> str:
+        """Delimiter of TEXT."""
+        return self.head.delimiter
+
+
+def open_dataset(path: str | Path, dataset: int = 0, *, encoding: str | None = None) -> Dataset:
+    """Open one data set of a file; events stay in the memory map.
+
+    Parameters
+    ----------
+    path
+        The file.
+    dataset
+        Its number in the chain of ``$NEXTDATA``, from 0.
+    encoding
+        Python codec of keyword values, or ``None`` to detect it.
+
+    Raises
+    ------
+    FcsError
+        If the file cannot be read or has no such data set.
+    """
+    path = Path(path)
+    buffer = _map(path)
+    head, header = _walk(_fetcher(buffer), buffer.size, path.name, dataset, encoding)
+    return _segments(buffer, head, header)
+
+
+def open_datasets(path: str | Path, *, encoding: str | None = None) -> tuple[Dataset, ...]:
+    """Open every data set of the chain that ``$NEXTDATA`` makes."""
+    path = Path(path)
+    buffer = _map(path)
+    fetch = _fetcher(buffer)
+    found: list[Dataset] = []
+    start: int | None = 0
+    while start is not None:
+        head, header = _read_head(fetch, buffer.size, start, len(found), path.name, encoding)
+        found.append(_segments(buffer, head, header))
+        start = head.next_data
+    return tuple(found)
+
+
+def read_fcs_header(path: str | Path, *, dataset: int = 0, encoding: str | None = None) -> FcsHeader:
+    """Read the keywords of one data set without touching its events.
+
+    Parameters
+    ----------
+    path
+        The file.
+    dataset
+        Number of the data set, from 0.
+    encoding
+        Python codec of keyword values, or ``None`` to detect it.
+
+    Raises
+    ------
+    FcsError
+        If HEADER or TEXT cannot be read.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from il2cyto.fcs import read_fcs_header, write_fcs
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_fcs([[1.0, 2.0], [3.0, 4.0]], folder + "/a.fcs", channels=["FSC-A", "CD4"])
+    ...     header = read_fcs_header(folder + "/a.fcs")
+    >>> header.names, header.n_events
+    (('FSC-A', 'CD4'), 2)
+    """
+    path = Path(path)
+    try:
+        with path.open("rb", buffering=0) as handle:
+            size = os.fstat(handle.fileno()).st_size
+            begin = handle.read(_FIRST_BYTES) or b""
+
+            def fetch(first: int, last: int) -> bytes:
+                if last <= len(begin):
+                    return begin[first:last]
+                handle.seek(first)
+                return handle.read(last - first) or b""
+
+            return _walk(fetch, size, path.name, dataset, encoding)[0]
+    except OSError as error:
+        raise _unopened(path, error) from error
+
+
+def _map(path: Path) -> NDArray[np.uint8]:
+    try:
+        with path.open("rb") as handle:
+            if os.fstat(handle.fileno()).st_size == 0:
+                raise FcsError("{file}: the file is empty; copy it from the instrument again", file=path.name)
+            mapped = mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ)
+    except (OSError, ValueError) as error:
+        raise _unopened(path, error) from error
+    return np.frombuffer(mapped, dtype=np.uint8)
+
+
+def _unopened(path: Path, error: Exception) -> FcsError:
+    reason = getattr(error, "strerror", None) or type(error).__name__
+    return FcsError(
+        "{file}: cannot be opened ({reason}); check the path in the sample sheet", file=path.name, reason=reason
+    )
+
+
+def _fetcher(buffer: NDArray[np.uint8]) -> _Fetch:
+    return lambda first, last: bytes(buffer[first:last])
+
+
+def _walk(fetch: _Fetch, size: int, name: str, dataset: int, encoding: str | None) -> tuple[FcsHeader, Header]:
+    """Follow the chain of data sets to the wanted one."""
+    if dataset < 0:
+        raise FcsError("{file}: data set {k} cannot be; they are counted from 0", file=name, k=dataset)
+    start = 0
+    for k in range(dataset + 1):
+        head, header = _read_head(fetch, size, start, k, name, encoding)
+        if k == dataset:
+            break
+        if head.next_data is None:
+            raise FcsError(
+                "{file}: has {n} data set(s), counted from 0; there is no data set {k}", file=name, n=k + 1, k=dataset
+            )
+        start = head.next_data
+    return head, header
+
+
+def _read_head(
+    fetch: _Fetch, size: int, start: int, index: int, name: str, encoding: str | None
+) -> tuple[FcsHeader, Header]:
+    header, found = parse_header(fetch(start, start + LENGTH), name)
+    repairs = list(found)
+    begin, end = header.text
+    if start + end >= size:
+        raise FcsError(
+            "{file}: HEADER places TEXT at bytes {begin} to {end}, but the file has {size}; it is cut short",
+            file=name, begin=start + begin, end=start + end, size=size,
+        )  # fmt: skip
+    if end - begin > _MAX_TEXT:
+        raise FcsError("{file}: TEXT of {n} bytes is larger than any real one", file=name, n=end - begin + 1)
+    text = parse_text(fetch(start + begin, start + end + 1), name, header.version, encoding)
+    repairs += text.repairs
+    keywords = text.keywords
+    for key, value in _supplemental(fetch, size - start, start, header, text, name, repairs).items():
+        if key not in keywords:
+            keywords[key] = value
+        elif keywords[key].strip() != value.strip():
+            repairs.append(Repair(key, "another value in supplemental TEXT", "the value of primary TEXT", True))
+    mode = keywords.get("$MODE", "").strip().upper() or "L"
+    if mode != "L":
+        raise FcsError(
+            "{file}: $MODE is {found!r}: histograms are no events; only list mode (L) can be read",
+            file=name,
+            found=mode,
+        )
+    channels, found = parse_channels(keywords, name, header.version)
+    repairs += found
+    n_events = keyword_integer(keywords, "$TOT", name) if keywords.get("$TOT", "").strip() else None
+    next_data = _next(fetch, size, start, index, keywords, repairs)
+    head = FcsHeader(
+        name, index, start, header.version, MappingProxyType(keywords), channels, n_events,
+        text.delimiter, text.encoding, next_data, tuple(repairs),
+    )  # fmt: skip
+    return head, header
+
+
+def _supplemental(
+    fetch: _Fetch, size: int, start: int, header: Header, text: Text, name: str, repairs: list[Repair]
+) -> dict[str, str]:
+    begin, end = (offset_keyword(text.keywords, key) for key in ("$BEGINSTEXT", "$ENDSTEXT"))
+    if not begin or not end:
+        return {}
+    shown = f"{begin} to {end}"
+    if begin == header.text[0]:
+        repairs.append(Repair("$BEGINSTEXT", f"{shown}, which is TEXT itself", "no supplemental TEXT", False))
+        return {}
+    if not LENGTH <= begin < end < size or end - begin > _MAX_TEXT:
+        repairs.append(Repair("$BEGINSTEXT", f"{shown}, which is not in the file", "no supplemental TEXT", True))
+        return {}
+    content = fetch(start + begin, start + end + 1)
+    if content[:1] != text.delimiter.encode("latin-1"):
+        repairs.append(Repair("$BEGINSTEXT", f"{shown}, where no TEXT is", "no supplemental TEXT", True))
+        return {}
+    if not content.strip(content[:1] + b" \t\r\n\0"):
+        return {}
+    try:
+        extra = parse_text(content, name, header.version, None if text.encoding == "ascii" else text.encoding)
+    except FcsError:
+        repairs.append(Repair("$BEGINSTEXT", f"{shown}, which does not parse", "no supplemental TEXT", True))
+        return {}
+    repairs += extra.repairs
+    return extra.keywords
+
+
+def _next(
+    fetch: _Fetch, size: int, start: int, index: int, keywords: Mapping[str, str], repairs: list[Repair]
+) -> int | None:
+    """Return where the next data set begins; only forwards, so that a chain always ends."""
+    written = keywords.get("$NEXTDATA", "").strip()
+    offset = offset_keyword(keywords, "$NEXTDATA")
+    if not written or offset == 0:
+        return None
+    if index + 1 >= _MAX_DATASETS:
+        repairs.append(Repair("$NEXTDATA", written, f"no data set behind number {index}", True))
+        return None
+    if offset is not None and offset >= LENGTH and start + offset + LENGTH <= size:
+        if fetch(start + offset, start + offset + 4) == b"FCS2" or fetch(start + offset, start + offset + 4) == b"FCS3":
+            return start + offset
+        if start and offset > start and fetch(offset, offset + 4) in (b"FCS2", b"FCS3"):
+            repairs.append(Repair("$NEXTDATA", written, "counted from the start of the file", False))
+            return offset
+    repairs.append(Repair("$NEXTDATA", f"{written}, where no data set is", "the last data set", False))
+    return None
+
+
+def _segments(buffer: NDArray[np.uint8], head: FcsHeader, header: Header) -> Dataset:
+    view = buffer[head.start :]
+    size = view.size
+    repairs = list(head.repairs)
+    others = other_segments(bytes(view[LENGTH : header.text[0]]), size)
+    analysis = segment(header.analysis, size) or segment(
+        (offset_keyword(head.keywords, "$BEGINANALYSIS"), offset_keyword(head.keywords, "$ENDANALYSIS")), size
+    )
+    supplement = segment(
+        (offset_keyword(head.keywords, "$BEGINSTEXT"), offset_keyword(head.keywords, "$ENDSTEXT")), size
+    )
+    neighbours = [header.text, *(pair for pair in (analysis, supplement) if pair), *others]
+    storages = possible_storage(head.channels, head.keywords)
+    place = locate_data(header, head.keywords, storages, head.n_events, size, neighbours, head.name, repairs)
+    end = max(place.begin + place.length, *(pair[1] + 1 for pair in neighbours))
+    return Dataset(
+        head=head,
+        place=place,
+        n_events=place.n_events,
+        data=view[place.begin : place.begin + place.length],
+        analysis=view[analysis[0] : analysis[1] + 1] if analysis else view[:0],
+        others=tuple(view[first : last + 1] for first, last in others),
+        crc=check_crc(view, end, repairs),
+        repairs=tuple(repairs),
+    )
