@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from il2cyto import __version__
+from il2cyto.cli.check_fcs import check_fcs
 from il2cyto.errors import Il2CytoError, StudyError
 
 if TYPE_CHECKING:
@@ -24,6 +25,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # rich costs a tenth of a second at every --help
 )
+
+
+_LATE = ("marker missing", "not begun")
+_MOST_SHOWN = 20
 
 
 class OnError(StrEnum):
@@ -156,6 +161,9 @@ def show(
             )
 
 
+app.command("check-fcs")(check_fcs)
+
+
 def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
@@ -170,11 +178,18 @@ def _run(study: Study, out: Path, jobs: int, on_error: OnError) -> int:
 
     with tube_progress(len(study.records)) as screen:
         summary = run_study(study, out, jobs=jobs, on_error=on_error, tube_done=screen.tube, stage=screen.stage)
+    # a tube that fails has been named when it did; the others are named now
+    late = [finding for finding in summary.findings if finding.severity == "failure" and finding.kind in _LATE]
+    for finding in late[:_MOST_SHOWN]:
+        _say(f"{finding.kind}  {finding.record.tube_id if finding.record else ''}  {finding.whole}")
+    if len(late) > _MOST_SHOWN:
+        _say(f"… and {len(late) - _MOST_SHOWN} more in {out / 'paths.csv'}")
     reused = f" ({summary.n_reused} unchanged since the last run)" if summary.n_reused else ""
     _say(
         f"{summary.n_gated} of {summary.n_tubes} tubes gated{reused}; {_plural(summary.n_failures, 'failure')}, "
         f"{_plural(summary.n_notices, 'notice')} in {out / 'failures.csv'}; report: {out / 'report.html'}"
     )
+    _say(f"Names of files and whole messages: {out / 'paths.csv'} (identifying: do not share)")
     return summary.exit_code
 
 

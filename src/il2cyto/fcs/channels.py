@@ -13,8 +13,8 @@ from il2cyto.errors import FcsError
 from il2cyto.kernels import decode
 from il2cyto.sample import Channel, Repair, RowLayout
 
-#: ``TIME`` (or ``TIME_LSW``) and ``TIME_MSW`` are the low and the high word of one clock.
 _TIME = re.compile(r"time|hdr-t|t1|time[_ -]?(lsw|msw)", re.IGNORECASE)
+#: CyAn and MoFlo write a clock as two words and say which is which in the name or in the label.
 _HIGH_WORD = re.compile(r"time[_ -]?msw", re.IGNORECASE)
 _LOW_WORD = re.compile(r"time([_ -]?lsw)?", re.IGNORECASE)
 _MAX_CHANNELS = 100_000
@@ -87,13 +87,14 @@ def parse_channels(
         if not pnn:
             pnn = f"P{number}"
             repairs.append(Repair(f"{prefix}N", "missing", pnn, False))
-        is_time = bool(_TIME.fullmatch(pnn))
+        pns = keywords.get(f"{prefix}S", "").strip()
+        is_time = bool(_TIME.fullmatch(pnn) or _HIGH_WORD.fullmatch(pns))
         amplification = _amplification(keywords, prefix, datatype, name, repairs)
         channels.append(
             Channel(
                 index=number - 1,
                 pnn=pnn,
-                pns=keywords.get(f"{prefix}S", "").strip(),
+                pns=pns,
                 bits=_bits(keywords, prefix, datatype, name, repairs),
                 datatype=datatype,
                 range=_range(keywords, prefix, datatype, amplification, name, repairs),
@@ -227,7 +228,12 @@ def time_step(keywords: Mapping[str, str], channels: tuple[Channel, ...]) -> tup
     if not clocks:
         return 1.0, ()
     repairs = []
-    if len(clocks) > 1 and not _is_double_word(clocks):
+    words = _words(clocks)
+    if words is not None:
+        low, high = words
+        assumed = f"the high word of {low.pnn}: counts its overflows"
+        repairs.append(Repair(f"$P{high.index + 1}N", f"{high.pnn} as a second time channel", assumed, True))
+    elif len(clocks) > 1:
         found = " and ".join(channel.pnn for channel in clocks)
         repairs.append(Repair("$PnN", f"{len(clocks)} time channels: {found}", "each in ticks of $TIMESTEP", True))
     text = keywords.get("$TIMESTEP", "").strip()
@@ -238,12 +244,11 @@ def time_step(keywords: Mapping[str, str], channels: tuple[Channel, ...]) -> tup
     return 1.0, tuple(repairs)
 
 
-def _is_double_word(clocks: list[Channel]) -> bool:
-    return (
-        len(clocks) == 2
-        and any(_LOW_WORD.fullmatch(clock.pnn) for clock in clocks)
-        and any(_HIGH_WORD.fullmatch(clock.pnn) for clock in clocks)
-    )
+def _words(clocks: list[Channel]) -> tuple[Channel, Channel] | None:
+    """Return the low and the high word of a clock that is written as two channels."""
+    high = [clock for clock in clocks if _HIGH_WORD.fullmatch(clock.pnn) or _HIGH_WORD.fullmatch(clock.pns)]
+    low = [clock for clock in clocks if clock not in high and _LOW_WORD.fullmatch(clock.pnn)]
+    return (low[0], high[0]) if len(low) == len(high) == 1 and low[0].datatype == "I" else None
 
 
 def row_layout(
@@ -274,14 +279,14 @@ def row_layout(
     scale = np.zeros(n, dtype=np.int64)
     argument = np.ones(n)
     offset = np.ones(n)
-    low = next((channel.bits for channel in channels if _LOW_WORD.fullmatch(channel.pnn)), 0)
+    words = _words([channel for channel in channels if channel.is_time])
     for i, channel in enumerate(channels):
         if not doubles:
             mask[i] = _mask(channel)
         decades, f2 = channel.amplification
         if channel.is_time:
-            # the high word counts in overflows of the low one, so that both together are seconds
-            ticks = step * 2.0**low if low and _HIGH_WORD.fullmatch(channel.pnn) else step
+            # the sum of both words is the time in seconds
+            ticks = step * 2.0 ** words[0].bits if words is not None and channel is words[1] else step
             if ticks != 1.0:
                 scale[i], argument[i] = decode.MULTIPLY, ticks
         elif decades:

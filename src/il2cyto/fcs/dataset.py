@@ -86,6 +86,8 @@ class Dataset:
         Events in DATA.
     data, analysis, others
         Bytes (uint8) of DATA (the events and nothing else), ANALYSIS and OTHER segments; memory-mapped.
+    segments
+        First and last byte of every segment but DATA, from the start of the data set.
     crc
         ``absent``, ``unused``, ``correct`` or ``wrong``.
     repairs
@@ -98,6 +100,7 @@ class Dataset:
     data: NDArray[np.uint8] = field(repr=False)
     analysis: NDArray[np.uint8] = field(repr=False)
     others: tuple[NDArray[np.uint8], ...] = field(repr=False)
+    segments: Mapping[str, tuple[int, int]] = field(repr=False)
     crc: str
     repairs: tuple[Repair, ...]
 
@@ -359,6 +362,10 @@ def _segments(buffer: NDArray[np.uint8], head: FcsHeader, header: Header) -> Dat
     neighbours = [header.text, *(pair for pair in (analysis, supplement) if pair), *others]
     storages = possible_storage(head.channels, head.keywords)
     place = locate_data(header, head.keywords, storages, head.n_events, size, neighbours, head.name, repairs)
+    places = {"TEXT": header.text}
+    places |= {"supplemental TEXT": supplement} if supplement else {}
+    places |= {"ANALYSIS": analysis} if analysis else {}
+    places |= {f"OTHER {i}": pair for i, pair in enumerate(others, start=1)}
     end = max(place.begin + place.length, *(pair[1] + 1 for pair in neighbours))
     return Dataset(
         head=head,
@@ -367,6 +374,7 @@ def _segments(buffer: NDArray[np.uint8], head: FcsHeader, header: Header) -> Dat
         data=view[place.begin : place.begin + place.length],
         analysis=view[analysis[0] : analysis[1] + 1] if analysis else view[:0],
         others=tuple(view[first : last + 1] for first, last in others),
+        segments=MappingProxyType(places),
         crc=check_crc(view, end, repairs),
         repairs=tuple(repairs),
     )
