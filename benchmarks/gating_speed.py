@@ -47,7 +47,7 @@ def write_tube(path: Path, n: int, seed: int = 7) -> None:
     true = np.where(bright, np.exp(rng.normal(9.2, 0.5, (n, 14))), rng.normal(0, 120, (n, 14)))
     spill = np.eye(14) + rng.uniform(0, 0.08, (14, 14)) * (1 - np.eye(14))
     events[:, 4:] = true @ spill
-    write_fcs(path, events, CHANNELS, spillover=(CHANNELS[4:], spill), timestep=0.01)
+    write_fcs(events, path, channels=CHANNELS, spillover=(CHANNELS[4:], spill), timestep=0.01)
 
 
 def strategy() -> GatingStrategy:

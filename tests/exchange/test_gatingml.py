@@ -70,7 +70,8 @@ def test_ratio_matrix_bounds_and_boolean(tmp_path: Path) -> None:
         + '<gating:BooleanGate gating:id="b"><gating:and><gating:gateReference gating:ref="top"/><gating:gateReference '
         'gating:ref="ratio" gating:use-as-complement="true"/></gating:and></gating:BooleanGate>'
     )
-    write_fcs(tmp_path / "a.fcs", np.array([[5.0, 2.0], [5.0, 1.0], [90.0, 0.0], [50.0, 40.0]]), ["A", "B"])
+    events = np.array([[5.0, 2.0], [5.0, 1.0], [90.0, 0.0], [50.0, 40.0]])
+    write_fcs(events, tmp_path / "a.fcs", channels=["A", "B"])
     result = read_gating(write(tmp_path, body)).apply(read_fcs(tmp_path / "a.fcs"))
     # 2 (5 - 1) / 2 = 4 is outside [2, 4); 8; infinite; 2.45 is inside
     assert result.membership("ratio").tolist() == [False, False, False, True]
@@ -97,7 +98,7 @@ def test_inverted_matrix_is_the_same_compensation(tmp_path: Path) -> None:
         )
 
     rng = np.random.default_rng(0)
-    write_fcs(tmp_path / "a.fcs", rng.normal(10, 5, (500, 2)) @ spill, ["A", "B"])
+    write_fcs(rng.normal(10, 5, (500, 2)) @ spill, tmp_path / "a.fcs", channels=["A", "B"])
     sample = read_fcs(tmp_path / "a.fcs")
     plain = read_gating(write(tmp_path, document(spill, ""))).apply(sample).membership("g")
     inverse = document(np.linalg.inv(spill), 'transforms:matrix-inverted-already="true"')

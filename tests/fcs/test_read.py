@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from il2cyto.errors import FcsError
-from il2cyto.fcs import read_fcs, write_fcs
+from il2cyto.fcs import read_fcs
 
 F4 = np.array([1.5, -2.0, 3e5], dtype="f4")
 
@@ -186,44 +186,3 @@ def test_arbitrary_bytes_raise_nothing_but_our_errors(tmp_path: Path, junk: byte
     path.write_bytes(whole[:at] + junk + whole[at + len(junk) :])
     with contextlib.suppress(FcsError):
         assert read_fcs(path).events.shape[1] >= 1
-
-
-@given(
-    st.integers(0, 40), st.integers(1, 5), st.booleans(), st.sampled_from([None, 0.01, 1e-4]), st.integers(0, 2**32 - 1)
-)
-def test_what_is_written_reads_back(
-    tmp_path: Path, n: int, p: int, matrix: bool, step: float | None, seed: int
-) -> None:
-    rng = np.random.default_rng(seed)
-    events = rng.normal(1000.0, 5000.0, (n, p)).astype("f4")
-    names = [f"D|{i}/A" for i in range(p)]
-    spill = (names, np.eye(p) + 0.01 * rng.random((p, p))) if matrix else None
-    path = tmp_path / "w.fcs"
-    labels = ["", "CD3|é", "", "", ""][:p]
-    write_fcs(path, events, names, labels, keywords={"X": "a|b"}, spillover=spill, timestep=step)
-    sample = read_fcs(path, strict=True)
-    assert (sample.raw == events.astype(float)).all()
-    assert sample.raw.shape == (n, p)
-    assert sample.names == tuple(names)
-    assert sample.keywords["X"] == "a|b"
-    if spill is not None and sample.spillover is not None:
-        assert (sample.spillover.values == spill[1]).all()
-    assert (sample.spillover is None) == (not matrix)
-
-
-@pytest.mark.parametrize(
-    ("names", "keywords", "message"),
-    [
-        (["A", "A"], {}, "unique"),
-        (["A,B", "C"], {}, "commas"),
-        (["A", "B"], {"$TOT": "5"}, "set by the writer"),
-        (["A", "B"], {"X": ""}, "neither may be empty"),
-        (["A"], {}, "for 1 channels"),
-    ],
-)
-def test_writer_refuses_what_cannot_be_read(
-    tmp_path: Path, names: list[str], keywords: dict[str, str], message: str
-) -> None:
-    with pytest.raises(FcsError, match=message):
-        write_fcs(tmp_path / "a.fcs", np.zeros((2, 2)), names, keywords=keywords)
-    assert not (tmp_path / "a.fcs").exists()

@@ -38,7 +38,7 @@ def small_sample(path: Path, n: int = 3000, seed: int = 5) -> Sample:
     events = np.column_stack([rng.normal(9e4, 2e4, n), true @ matrix])
     events = np.minimum(events, TOP - 1)
     events[: n // 50] = np.round(events[: n // 50])
-    write_fcs(path, events, CHANNELS, spillover=(COLOURS, matrix))
+    write_fcs(events, path, channels=CHANNELS, spillover=(COLOURS, matrix))
     return read_fcs(path, strict=True)
 
 

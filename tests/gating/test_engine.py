@@ -71,7 +71,7 @@ def test_order_of_events_changes_no_count(sample: Sample, tmp_path: Path, tree: 
     order = np.random.default_rng(seed).permutation(sample.n_events)
     spill = sample.spillover
     assert spill is not None
-    write_fcs(tmp_path / "m.fcs", sample.raw[order], sample.names, spillover=(spill.detectors, spill.values))
+    write_fcs(sample.raw[order], tmp_path / "m.fcs", channels=sample.names, spillover=(spill.detectors, spill.values))
     shuffled = tree.apply(read_fcs(tmp_path / "m.fcs"))
     straight = tree.apply(sample)
     for i, path in enumerate(tree.paths):
@@ -89,7 +89,7 @@ def test_child_is_inside_its_parent(sample: Sample, tree: GatingStrategy) -> Non
 
 
 def one_channel(tmp_path: Path, values: list[float], gate: object, **kwargs: object) -> tuple[int, int]:
-    write_fcs(tmp_path / "e.fcs", np.array(values, dtype="f4")[:, None], ["A"])
+    write_fcs(np.array(values, dtype="f4")[:, None], tmp_path / "e.fcs", channels=["A"])
     tree = GatingStrategy("e", (Population("p", "root", gate, **kwargs),), TRANSFORMS)  # type: ignore[arg-type]
     result = tree.apply(read_fcs(tmp_path / "e.fcs"))
     return int(result.n_inside[0]), int(result.n_undefined[0])
@@ -113,13 +113,13 @@ def test_undefined_coordinates_are_outside_and_inside_the_complement(tmp_path: P
 def test_polygon_edges(tmp_path: Path) -> None:
     square = PolygonGate((Dimension("A"), Dimension("B")), ((0.0, 0.0), (2.0, 0.0), (2.0, 2.0), (0.0, 2.0)))
     points = np.array([[0, 0], [0, 1], [1, 0], [2, 1], [1, 2], [2, 2], [1, 1], [0, 2], [2, 0]], dtype="f4")
-    write_fcs(tmp_path / "e.fcs", points, ["A", "B"])
+    write_fcs(points, tmp_path / "e.fcs", channels=["A", "B"])
     result = GatingStrategy("e", (Population("p", "root", square),)).apply(read_fcs(tmp_path / "e.fcs"))
     assert result.membership("p").tolist() == [True, True, True, False, False, False, True, False, False]
 
 
 def test_percent_of_an_empty_parent_is_nan_and_counts_are_whole(tmp_path: Path) -> None:
-    write_fcs(tmp_path / "e.fcs", np.array([[1.0], [2.0]], dtype="f4"), ["A"])
+    write_fcs(np.array([[1.0], [2.0]], dtype="f4"), tmp_path / "e.fcs", channels=["A"])
     none = RectangleGate((Limits(Dimension("A"), 100.0, None),))
     tree = GatingStrategy("e", (Population("a", "root", none), Population("b", "a", none)))
     table = tree.apply(read_fcs(tmp_path / "e.fcs")).counts
@@ -131,7 +131,7 @@ def test_percent_of_an_empty_parent_is_nan_and_counts_are_whole(tmp_path: Path) 
 
 
 def test_no_events(tmp_path: Path) -> None:
-    write_fcs(tmp_path / "e.fcs", np.zeros((0, 1)), ["A"])
+    write_fcs(np.zeros((0, 1)), tmp_path / "e.fcs", channels=["A"])
     result = GatingStrategy("e", (Population("p", "root", RectangleGate((Limits(Dimension("A"), 0.0, None),))),)).apply(
         read_fcs(tmp_path / "e.fcs")
     )
@@ -143,7 +143,7 @@ def above(name: str, value: float = 0.0) -> RectangleGate:
 
 
 def test_absent_marker_is_not_estimable_with_its_children(tmp_path: Path) -> None:
-    write_fcs(tmp_path / "e.fcs", np.ones((4, 2)), ["V1-A", "V2-A"])
+    write_fcs(np.ones((4, 2)), tmp_path / "e.fcs", channels=["V1-A", "V2-A"])
     panel = Panel(
         "panel.csv",
         (
@@ -188,14 +188,14 @@ def test_unknown_channel_is_an_error_with_a_hint(sample: Sample) -> None:
 
 def test_second_compensation_is_refused(tmp_path: Path) -> None:
     names = ["Comp-A", "Comp-B"]
-    write_fcs(tmp_path / "e.fcs", np.ones((2, 2)), names, spillover=(names, [[1.0, 0.1], [0.0, 1.0]]))
+    write_fcs(np.ones((2, 2)), tmp_path / "e.fcs", channels=names, spillover=(names, [[1.0, 0.1], [0.0, 1.0]]))
     gate = RectangleGate((Limits(Dimension("Comp-A", "FCS"), 0.0, None),))
     with pytest.raises(CompensationError, match="'Comp-A' is compensated already"):
         GatingStrategy("t", (Population("p", "root", gate),)).apply(read_fcs(tmp_path / "e.fcs"))
 
 
 def test_missing_matrix_is_refused_unless_the_strategy_is_gating_ml(tmp_path: Path) -> None:
-    write_fcs(tmp_path / "e.fcs", np.ones((2, 1)), ["A"])
+    write_fcs(np.ones((2, 1)), tmp_path / "e.fcs", channels=["A"])
     gate = RectangleGate((Limits(Dimension("A", "FCS"), 0.0, None),))
     tree = GatingStrategy("t", (Population("p", "root", gate),))
     with pytest.raises(CompensationError, match="wants the file's matrix for 'A', but the file holds none"):

@@ -93,7 +93,7 @@ def test_linear_units_are_the_same_gate_as_the_transformed_limit(tmp_path: Path)
     curved = TEXT.replace("min: 1500, units: linear", f"min: {limit!r}".replace("np.float64(", "").replace(")", ""))
     other = read_strategy(folder(tmp_path, curved))
     events = np.abs(np.random.default_rng(0).normal(1500, 400, (4000, 3))) + 20
-    write_fcs(tmp_path / "a.fcs", events, ["FSC-A", "A", "B"], spillover=(["A", "B"], np.eye(2)))
+    write_fcs(events, tmp_path / "a.fcs", channels=["FSC-A", "A", "B"], spillover=(["A", "B"], np.eye(2)))
     sample = read_fcs(tmp_path / "a.fcs")
     first, second = strategy.apply(sample).membership("bright"), other.apply(sample).membership("bright")
     assert np.array_equal(first, second)

@@ -163,7 +163,7 @@ def test_missing_marker_makes_its_populations_not_estimable(spoiled: Path, tmp_p
     assert spill is not None
     rows = [i for i, name in enumerate(spill.detectors) if name in names]
     write_fcs(
-        path, sample.raw[:, keep], names, [sample.channels[i].pns for i in keep], timestep=0.01,
+        sample.raw[:, keep], path, channels=names, markers=[sample.channels[i].pns for i in keep], timestep=0.01,
         spillover=([spill.detectors[i] for i in rows], spill.values[np.ix_(rows, rows)]),
     )  # fmt: skip
     summary = run_study(read_study(spoiled / "study.yaml"), tmp_path / "r")

@@ -1,128 +1,200 @@
-"""Write FCS 3.1 with single-precision events."""
+"""Write one data set as FCS 3.1 or 3.2."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from il2cyto.errors import FcsError
+from il2cyto.errors import FcsError, OutputError
+from il2cyto.fcs.columns import Events, from_arrays, spillover_keyword
+from il2cyto.fcs.copied import SPILLOVER_KEYWORDS, chooser, from_sample
+from il2cyto.fcs.head import NO_CRC, OFFSET_KEYWORDS, render_head
+from il2cyto.fcs.read import read_fcs
+from il2cyto.kernels import decode
 from il2cyto.provenance import atomic_path
+from il2cyto.sample import Sample
 
-_HEADER = 58
-_LARGEST = 99_999_999
-_DELIMITER = "|"
-_OWN = frozenset(
-    {
-        "$BEGINANALYSIS", "$ENDANALYSIS", "$BEGINDATA", "$ENDDATA", "$BEGINSTEXT", "$ENDSTEXT", "$BYTEORD", "$DATATYPE",
-        "$MODE", "$NEXTDATA", "$PAR", "$TOT", "$SPILLOVER", "$TIMESTEP",
-    }
-)  # fmt: skip
+_VERSIONS = ("3.1", "3.2")
+_OWN = re.compile(r"\$(BYTEORD|DATATYPE|MODE|PAR|TOT|SPILLOVER|TIMESTEP|P[0-9]+(B|E|N|R|G|DATATYPE))")
+_BLOCK = 1 << 22
 
 
 def write_fcs(
+    source: Sample | ArrayLike | Sequence[NDArray[np.generic]],
     path: str | Path,
-    events: ArrayLike,
-    channels: Sequence[str],
-    markers: Sequence[str | None] | None = None,
     *,
-    keywords: Mapping[str, str] | None = None,
+    version: str = "3.1",
+    channels: Sequence[str] | None = None,
+    markers: Sequence[str | None] | None = None,
+    keywords: Mapping[str, str | None] | None = None,
+    keep: Collection[str] | Callable[[str], bool] | None = None,
     spillover: tuple[Sequence[str], ArrayLike] | None = None,
     timestep: float | None = None,
     ranges: Sequence[float] | None = None,
+    events: ArrayLike | None = None,
 ) -> None:
-    """Write one data set as FCS 3.1, list mode, float32 little-endian, atomically.
+    """Write one data set, atomically; what is read back is bit-identical to what was given.
 
     Parameters
     ----------
+    source
+        A `Sample`: its stored bytes are written as they are, a block at a time, with its keywords. Or a table
+        ``(n_events, n_channels)`` of float32, float64 or unsigned integers: linear intensities, and ticks of `timestep`
+        on the time channel. Or a list of one such 1-D array per channel; floats beside integers need version 3.2.
     path
-        Where the file shall stand; replaced if it exists.
-    events
-        ``(n_events, n_channels)``, stored values: linear intensities, and ticks of `timestep` on the time channel.
+        Where the file shall stand; replaced if it exists. It cannot be the file that the sample is read from.
+    version
+        ``3.1`` or ``3.2``.
     channels
-        ``$PnN``: unique, without commas.
+        ``$PnN``, for arrays: unique, without commas.
     markers
-        ``$PnS`` or ``None`` per channel.
+        ``$PnS`` or ``None`` per channel, for arrays.
     keywords
-        Further keywords; those that describe the layout of the file are refused.
+        Further keywords, or other values; ``None`` leaves one out. Those that describe the layout are refused.
+    keep
+        Keywords of a sample to take, or a predicate over them; all by default. ``$PnS`` stands for every ``n``. What
+        decides the numbers is always there: layout, ``$PnN``, ``$PnE``, ``$PnG``, ``$PnR``, ``$TIMESTEP``.
     spillover
-        Names (``$PnN``) and square matrix, rows = fluorochromes.
+        Names (``$PnN``) and square matrix, rows = fluorochromes. That of a sample is kept unless one is given.
     timestep
-        ``$TIMESTEP`` in seconds per tick.
+        ``$TIMESTEP`` in seconds per tick, for arrays.
     ranges
-        ``$PnR``; 262144 where not given.
+        ``$PnR``, for arrays; where not given 262144 for floats and ``2 ** bits`` for integers.
+    events
+        Which events to write: bool ``(n_events,)`` or increasing indices; all by default.
 
     Raises
     ------
     FcsError
-        If names, shapes or keywords cannot make a valid file.
+        If names, types, shapes or keywords cannot make a valid file, or one that reads the same.
+    OutputError
+        If the file would replace the one that the sample is read from.
+
+    Notes
+    -----
+    Deviations that were read over in a sample are resolved in the copy, whose keywords say what was assumed;
+    ``IL2CYTO_REPLACED`` holds, as JSON, what stood there before. Standard keywords that the version does not know lose
+    their ``$``. ANALYSIS and OTHER segments are not copied. FCS 3.2 demands ``$CYT``.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from il2cyto.fcs import read_fcs
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> write_fcs(np.array([[1, 700], [2, 800]], dtype="u2"), folder / "a.fcs", channels=["FSC-A", "CD4"])
+    >>> sample = read_fcs(folder / "a.fcs")
+    >>> write_fcs(sample, folder / "b.fcs", events=sample.events[:, 1] > 750, keywords={"$CYT": "none"}, version="3.2")
+    >>> copy = read_fcs(folder / "b.fcs")
+    >>> copy.events, copy.version
+    (array([[  2., 800.]]), 'FCS3.2')
     """
-    values = np.ascontiguousarray(events, dtype="<f4")
-    if values.ndim != 2 or values.shape[1] != len(channels):
-        raise FcsError(f"{Path(path).name}: events of shape {values.shape} for {len(channels)} channels")
-    if len(set(channels)) != len(channels) or any(not name or "," in name for name in channels):
-        raise FcsError(f"{Path(path).name}: channel names must be unique, not empty and without commas")
-    text: dict[str, str] = {
-        "$BEGINANALYSIS": "0", "$ENDANALYSIS": "0", "$BEGINSTEXT": "0", "$ENDSTEXT": "0",
-        "$BYTEORD": "1,2,3,4", "$DATATYPE": "F", "$MODE": "L", "$NEXTDATA": "0",
-        "$PAR": str(values.shape[1]), "$TOT": str(values.shape[0]),
-    }  # fmt: skip
-    if timestep is not None:
-        text["$TIMESTEP"] = repr(float(timestep))
-    for i, name in enumerate(channels):
-        number = i + 1
-        text[f"$P{number}N"] = name
-        label = markers[i] if markers is not None else None
-        if label:
-            text[f"$P{number}S"] = label
-        text[f"$P{number}B"] = "32"
-        text[f"$P{number}E"] = "0,0"
-        limit = 262144.0 if ranges is None else float(ranges[i])
-        text[f"$P{number}R"] = str(int(limit)) if limit.is_integer() else repr(limit)
-    if spillover is not None:
-        names, matrix = spillover
-        numbers = np.asarray(matrix, dtype=np.float64)
-        if numbers.shape != (len(names), len(names)) or not set(names) <= set(channels):
-            raise FcsError(f"{Path(path).name}: spillover names must be channels, with a square matrix of their number")
-        text["$SPILLOVER"] = ",".join([str(len(names)), *names, *(repr(float(cell)) for cell in numbers.ravel())])
-    for key, value in (keywords or {}).items():
-        if key.upper() in _OWN or key.upper() in text:
-            raise FcsError(f"{Path(path).name}: keyword {key} is set by the writer")
-        if not key or not value or not key.isascii():
-            raise FcsError(f"{Path(path).name}: keyword {key!r} = {value!r}: keys are ASCII, neither may be empty")
-        text[key] = value
-    header, body = _assemble(text, values.nbytes, Path(path).name)
-    with atomic_path(path) as temporary, temporary.open("wb") as stream:
-        stream.write(header)
-        stream.write(body)
-        values.tofile(stream)
-        stream.write(b"00000000")
+    path = Path(path)
+    name = path.name
+    if version not in _VERSIONS:
+        raise FcsError(
+            "{file}: version {version!r} cannot be written; wanted '3.1' or '3.2'", file=name, version=version
+        )
+    if isinstance(source, Sample):
+        given = {"channels": channels, "markers": markers, "timestep": timestep, "ranges": ranges}
+        _refuse(given, "a sample has its own", name)
+        _refuse_origin(source, path)
+        described = from_sample(source, name, version=version, keep=chooser(keep))
+        if spillover is not None:
+            for key in SPILLOVER_KEYWORDS:
+                described.keywords.pop(key, None)
+            described.keywords["$SPILLOVER"] = spillover_keyword(*spillover, source.names, name)
+        if events is not None:
+            described.keywords["$ORIGINALITY"] = "DataModified"
+    else:
+        _refuse({"keep": keep}, "it chooses among the keywords of a sample", name)
+        if channels is None:
+            raise FcsError("{file}: arrays need channels=, the names of their columns", file=name)
+        described = from_arrays(
+            source, name, version=version, channels=channels, markers=markers, spillover=spillover, timestep=timestep,
+            ranges=ranges,
+        )  # fmt: skip
+    chosen = _chosen(events, described.n_events, name)
+    n_events = described.n_events if chosen is None else chosen.size
+    text = _merged(described.keywords | {"$TOT": str(n_events)}, keywords or {}, name)
+    if version == "3.2" and not text.get("$CYT", "").strip():
+        raise FcsError("{file}: FCS 3.2 demands the cytometer; give keywords={{'$CYT': ...}}", file=name)
+    head = render_head(text, n_events * described.stride, version=f"FCS{version}", name=name)
+    with atomic_path(path) as temporary:
+        with temporary.open("wb") as stream:
+            stream.write(head)
+            for block in _blocks(described, chosen):
+                stream.write(block.data)
+            stream.write(NO_CRC)
+        if isinstance(source, Sample):
+            _verify(source, read_fcs(temporary), n_events, name)
 
 
-def _escape(value: str) -> str:
-    return value.replace(_DELIMITER, _DELIMITER * 2)
+def _refuse(given: Mapping[str, object], reason: str, name: str) -> None:
+    for word, value in given.items():
+        if value is not None:
+            raise FcsError("{file}: {word}= cannot be given here: {reason}", file=name, word=word, reason=reason)
 
 
-def _assemble(text: dict[str, str], n_bytes: int, name: str) -> tuple[bytes, bytes]:
-    # The offsets stand inside the text whose length they depend on: fixed-width numbers end the circle.
-    for key, value in text.items():
-        if _DELIMITER in (key[:1], value[:1], value[-1:]):
-            raise FcsError(f"{name}: keyword {key!r} may not begin or end with {_DELIMITER!r}")
+def _refuse_origin(sample: Sample, path: Path) -> None:
+    if sample.path is not None and path.exists() and sample.path.exists() and path.samefile(sample.path):
+        raise OutputError("{file}: is the file that the sample is read from; choose another name", file=path.name)
 
-    def render(begin: int, end: int) -> bytes:
-        full = {"$BEGINDATA": f"{begin:020d}", "$ENDDATA": f"{end:020d}", **text}
-        parts = [_DELIMITER]
-        for key, value in full.items():
-            parts.append(f"{_escape(key)}{_DELIMITER}{_escape(value)}{_DELIMITER}")
-        return "".join(parts).encode("utf-8")
 
-    length = len(render(0, 0))
-    begin = _HEADER + length
-    end = begin + n_bytes - 1 if n_bytes else 0
-    body = render(begin if n_bytes else 0, end)
-    offsets = (begin, end) if n_bytes and end <= _LARGEST else (0, 0)
-    fields = (_HEADER, _HEADER + length - 1, *offsets, 0, 0)
-    header = b"FCS3.1    " + b"".join(f"{value:>8d}".encode("ascii") for value in fields)
-    return header, body
+def _chosen(events: ArrayLike | None, n: int, name: str) -> NDArray[np.int64] | None:
+    if events is None:
+        return None
+    array = np.asarray(events)
+    if array.dtype == np.bool_ and array.shape == (n,):
+        return np.flatnonzero(array)
+    if array.ndim == 1 and (array.dtype.kind in "iu" or not array.size) and array.dtype != np.bool_:
+        indices = array.astype(np.int64)
+        if not indices.size or (indices[0] >= 0 and indices[-1] < n and (np.diff(indices) > 0).all()):
+            return indices
+    raise FcsError(
+        "{file}: events= wants {n} booleans or increasing numbers of events from 0 to {last}",
+        file=name, n=n, last=n - 1,
+    )  # fmt: skip
+
+
+def _merged(described: dict[str, str], further: Mapping[str, str | None], name: str) -> dict[str, str]:
+    merged = dict(described)
+    for key, value in further.items():
+        upper = key.upper()
+        if upper in OFFSET_KEYWORDS or _OWN.fullmatch(upper):
+            raise FcsError("{file}: keyword {found} is set by the writer", file=name, found=key)
+        merged.pop(upper, None)
+        if value is not None:
+            merged[key] = value
+    return merged
+
+
+def _blocks(described: Events, chosen: NDArray[np.int64] | None) -> Iterator[NDArray[np.generic]]:
+    step = max(_BLOCK // described.stride, 1)
+    n = described.n_events if chosen is None else chosen.size
+    for first in range(0, n, step):
+        last = min(first + step, n)
+        yield described.block(slice(first, last) if chosen is None else chosen[first:last])
+
+
+def _verify(sample: Sample, copy: Sample, n_events: int, name: str) -> None:
+    """Refuse a copy whose bytes would not mean the same numbers."""
+    old, new = sample.layout, copy.layout
+    integer = old.kind == decode.INTEGER
+    same = (
+        copy.n_events == n_events
+        and all(
+            np.array_equal(getattr(old, word), getattr(new, word))
+            for word in ("position", "width", "kind", "scale", "argument", "offset")
+        )
+        and np.array_equal(old.mask[integer], new.mask[integer])
+        and np.array_equal(old.byte_order[old.width > 1], new.byte_order[old.width > 1])
+    )
+    if not same:
+        raise FcsError(
+            "{file}: the sample's storage cannot be written so that it reads the same; write sample.events instead",
+            file=name,
+        )

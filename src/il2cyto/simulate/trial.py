@@ -70,10 +70,10 @@ def write_tube(spec: TubeSpec, folder: str | Path) -> WrittenTube:
     folder = Path(folder)
     ranges = [_RANGE] * (len(made.channels) - 1) + [float(made.events[-1, -1]) + 1.0]
     write_fcs(
-        folder / "fcs" / f"{spec.tube_id}.fcs",
         made.events,
-        made.channels,
-        made.markers,
+        folder / "fcs" / f"{spec.tube_id}.fcs",
+        channels=made.channels,
+        markers=made.markers,
         keywords={"$CYT": "il2cyto simulator", "$COM": "simulated, no patient", "TUBE NAME": spec.panel},
         spillover=(made.detectors, made.spillover),
         timestep=TIMESTEP,
