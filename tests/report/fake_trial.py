@@ -197,7 +197,7 @@ def make_inputs(seed: int = 1, *, with_plots: bool = True) -> ReportInputs:
                 "tbnk": {"version": "1.0", "sha256": "ab" * 32},
                 "treg": {"version": "1.0", "sha256": "cd" * 32},
             },
-            "inputs": [{"file": f"fcs/{s}_BL.fcs", "sha256": "0f" * 32} for s, _ in SUBJECTS],
+            "inputs": [{"tube": f"{s}-BL-TBNK", "sha256": "0f" * 32} for s, _ in SUBJECTS],
         },
         assumptions=("Blood was drawn before the dose of the day.", "Tubes were stained within 24 hours."),
         plots=plots,
@@ -206,7 +206,7 @@ def make_inputs(seed: int = 1, *, with_plots: bool = True) -> ReportInputs:
 
 
 def _failures() -> pd.DataFrame:
-    columns = ["severity", "step", "tube_id", "subject", "visit", "tube", "file", "kind", "message", "remedy"]
+    columns = ["severity", "step", "tube_id", "subject", "visit", "tube", "kind", "message", "remedy"]
     rows = [
         [
             "failure",
@@ -215,9 +215,8 @@ def _failures() -> pd.DataFrame:
             "P009",
             "W12",
             "TREG",
-            "fcs/P009_W12_TREG.fcs",
             "FcsError",
-            "fcs/P009_W12_TREG.fcs: DATA ends at byte 1048576 but the file has 734003 bytes",
+            "P009-W12-TREG: DATA ends at byte 1048576 but the file has 734003 bytes",
             "Export the file again from the cytometer",
         ],
         [
@@ -227,7 +226,6 @@ def _failures() -> pd.DataFrame:
             "P011",
             "W24",
             "NK",
-            "fcs/P011_W24_NK.fcs",
             "PanelError",
             "panel nk: marker CD56 matches no channel (did you mean 'CD 56'?)",
             "Add the alias to panel.csv",
@@ -242,7 +240,6 @@ def _failures() -> pd.DataFrame:
                 subject,
                 "BL",
                 "TBNK",
-                f"fcs/{subject}_BL_TBNK.fcs",
                 "repair",
                 "$TOT is 0; the number of events follows from the length of DATA",
                 "None needed",

@@ -41,18 +41,18 @@ def test_flags_are_grouped():
 
 
 def test_failures_that_say_the_same_share_a_line():
-    columns = ["severity", "step", "tube_id", "subject", "visit", "tube", "file", "kind", "message", "remedy"]
+    columns = ["severity", "step", "tube_id", "subject", "visit", "tube", "kind", "message", "remedy"]
     failures = pd.DataFrame(
         [
-            ["notice", "check", "T1", "P1", "BL", "A", "a.fcs", "repair", "a.fcs: $TOT is 0", "none"],
-            ["notice", "check", "T2", "P2", "BL", "A", "b.fcs", "repair", "b.fcs: $TOT is 0", "none"],
-            ["failure", "gate", "T3", "P3", "BL", "A", "c.fcs", "FcsError", "c.fcs: cut short", "export again"],
-            ["failure", "link", None, "P4", "BL", None, None, "TableError", "no serum", ""],
+            ["notice", "check", "T1", "P1", "BL", "A", "repair", "T1: $TOT is 0", "none"],
+            ["notice", "check", "T2", "P2", "BL", "A", "repair", "T2: $TOT is 0", "none"],
+            ["failure", "gate", "T3", "P3", "BL", "A", "FcsError", "T3: cut short", "export again"],
+            ["failure", "link", None, "P4", "BL", None, "TableError", "no serum", ""],
         ],
         columns=columns,
     )
     (notice,) = group_failures(failures, "notice")
-    assert (notice.message, notice.places) == ("$TOT is 0", ("T1 (a.fcs)", "T2 (b.fcs)"))
+    assert (notice.message, notice.places) == ("$TOT is 0", ("T1", "T2"))
     cut, serum = group_failures(failures, "failure")
-    assert (cut.message, cut.places) == ("cut short", ("T3 (c.fcs)",))
+    assert (cut.message, cut.places) == ("cut short", ("T3",))
     assert (serum.places, serum.kind) == (("P4 · BL",), "TableError")

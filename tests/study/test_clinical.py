@@ -56,7 +56,8 @@ def test_several_treatments_are_noted(folder):
     folder.append("B,2021-04-12,10,mg,oral,prednisone", "dosing")
     notice = folder.read().notices[0]
     assert (notice.file, notice.where) == ("dosing.csv", "treatment")
-    assert "several treatments (rhIL-2, prednisone) and all count" in notice.message
+    # results carry the message: what the cells hold stands in the value
+    assert (notice.value, "several treatments and all count" in notice.message) == ("rhIL-2, prednisone", True)
 
 
 def test_a_named_treatment_alone_counts(folder):

@@ -145,9 +145,11 @@ def test_changing_a_table_changes_no_study(folder):
 def test_the_hash_is_that_of_the_bytes(folder):
     study = folder.read()
     assert dict(study.sha256) == {
-        name: hashlib.sha256((folder.path / name).read_bytes()).hexdigest()
-        for name in ("study.yaml", "samples.csv", "dosing.csv", "serum.csv")
+        role: hashlib.sha256((folder.path / name).read_bytes()).hexdigest() for role, name in study.files.items()
     }
+    assert dict(study.files) == {
+        "study": "study.yaml", "samples": "samples.csv", "dosing": "dosing.csv", "serum": "serum.csv",
+    }  # fmt: skip
 
 
 def test_a_study_survives_pickling(folder):

@@ -121,7 +121,8 @@ class TestWorkbook:
         assert (book.doses, book.serum_values) == (text.doses, text.serum_values)
         assert dict(book.subjects) == dict(text.subjects)
         assert book.notices == text.notices == ()
-        assert set(book.sha256) == {"study.yaml", "samples.xlsx", "dosing.xlsx", "serum.xlsx"}
+        assert set(book.sha256) == {"study", "samples", "dosing", "serum"}
+        assert set(book.files.values()) == {"study.yaml", "samples.xlsx", "dosing.xlsx", "serum.xlsx"}
 
     def test_it_gives_the_same_problems_as_csv(self, folder):
         folder.cell(2, "arm", "IL-2").cell(3, "collection_date", "01.03.2021").cell(5, "volume", "-25")

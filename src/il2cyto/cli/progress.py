@@ -24,8 +24,9 @@ class Screen:
     def tube(self, outcome: TubeOutcome) -> None:
         """Advance by one tube; print why it failed, if it did."""
         if outcome.error is not None:
-            kind, message = outcome.error
-            self._progress.console.print(f"[red]failed[/red]  {escape(outcome.tube_id)}  {kind}: {escape(message)}")
+            error = outcome.error
+            told = f"{escape(outcome.tube_id)}  {error.kind}: {escape(error.message)}"
+            self._progress.console.print(f"[red]failed[/red]  {told}")
         self._progress.advance(self._task)
 
     def stage(self, name: str) -> None:

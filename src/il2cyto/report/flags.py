@@ -52,12 +52,11 @@ def group_failures(failures: pd.DataFrame, severity: str) -> tuple[FailureGroup,
     rows = failures[failures["severity"] == severity]
     places: dict[tuple[str, str, str, str], list[str]] = {}
     for row in rows.to_dict("records"):
-        file = words(row["file"])
-        # the place names the file, so messages that differ in it alone become one
-        message = words(row["message"]).removeprefix(f"{file}: ")
+        tube_id = words(row["tube_id"])
+        # the place names the tube, so messages that differ in it alone become one
+        message = words(row["message"]).removeprefix(f"{tube_id}: ")
         key = (words(row["step"]), words(row["kind"]), message, words(row["remedy"]))
-        named = words(row["tube_id"]) or " · ".join(filter(None, (words(row["subject"]), words(row["visit"]))))
-        place = f"{named} ({file})" if named and file and file not in key[2] else named or file
+        place = tube_id or " · ".join(filter(None, (words(row["subject"]), words(row["visit"]))))
         found = places.setdefault(key, [])
         if place and place not in found:
             found.append(place)

@@ -15,7 +15,7 @@ COUNT_COLUMNS = (
     "definition", "count", "parent_count", "percent_parent", "route", "cells_per_ul", "lower", "upper", "cv",
     "below_lloq", "status", "reason", "flags",
 )  # fmt: skip
-FAILURE_COLUMNS = ("severity", "step", "tube_id", "subject", "visit", "tube", "file", "kind", "message", "remedy")
+FAILURE_COLUMNS = ("severity", "step", "tube_id", "subject", "visit", "tube", "kind", "message", "remedy")
 MISSING_COLUMNS = ("subject", "arm", "visit")
 MODEL_COLUMNS = (
     "strategy", "population", "definition", "arm", "visit", "contrast", "n_subjects", "n_observations",

@@ -40,9 +40,9 @@ def check(path: str | Path, data_root: Path | None = None) -> CheckReport:
 
 def _strategies(study: Study, file: str) -> list[Problem]:
     problems: list[Problem] = []
-    seen: set[tuple[Path, Path | None]] = set()
+    seen: set[tuple[Path, Path | None, str]] = set()
     for record in study.records:
-        key = (record.strategy.path, record.panel)
+        key = (record.strategy.path, record.panel, record.tube)
         if key in seen:
             continue
         seen.add(key)
@@ -72,7 +72,7 @@ def _strategies(study: Study, file: str) -> list[Problem]:
         for record in study.records:
             if record.tube == source:
                 try:
-                    strategies, _ = load_strategies(record.strategy.path, record.panel)
+                    strategies, _ = load_strategies(record.strategy.path, record.panel, source)
                     strategies.for_file(Path(record.fcs_name).name).resolve(tube.count.source_population)
                 except Il2CytoError as error:
                     problems.append(

@@ -36,6 +36,7 @@ def write_outputs(out: Path, study: Study, tables: Tables, manifest: dict[str, A
     write_parquet(tables.counts, out / "counts.parquet")
     write_table(tables.wide, out / "counts_wide.csv")
     write_table(tables.failures, out / "failures.csv")
+    write_table(tables.paths, out / "paths.csv")
     write_table(tables.missing, out / "missing_visits.csv")
     write_table(tables.model, out / "model.csv")
     write_visits(tables.visits, out / "visits.h5ad")

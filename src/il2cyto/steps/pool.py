@@ -9,7 +9,7 @@ from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from pathlib import Path
 
-from il2cyto.steps.tube import TubeOutcome, gate_tube
+from il2cyto.steps.tube import TubeError, TubeOutcome, gate_tube
 from il2cyto.study.model import TubeRecord
 
 
@@ -81,7 +81,7 @@ def _parallel(records: Sequence[TubeRecord], out: Path, jobs: int) -> Generator[
             try:
                 outcome = single.submit(gate_tube, record, out).result()
             except BrokenProcessPool:
-                outcome = TubeOutcome(
-                    record.tube_id, None, ("WorkerDied", f"{record.fcs_name}: the process that gated it was killed")
-                )
+                why = "the process that gated it was killed"
+                error = TubeError("WorkerDied", f"{record.fcs_name}: {why}", f"{record.tube_id}: {why}")
+                outcome = TubeOutcome(record.tube_id, None, error)
         yield outcome

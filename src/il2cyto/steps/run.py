@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from il2cyto import __version__
 from il2cyto.errors import Il2CytoError, OutputError
+from il2cyto.steps.failures import Finding, Surplus, failure_table, find_failures, path_table
 from il2cyto.steps.pool import gate_tubes
-from il2cyto.steps.tables import count_specs, failure_rows, tube_tables
+from il2cyto.steps.tables import count_specs, tube_tables
 from il2cyto.steps.tube import TubeOutcome, load_strategies
 from il2cyto.study.model import Study
 
@@ -32,20 +33,31 @@ class Tables:
     serum: AnnData | None
     linked: Any
     model: pd.DataFrame
+    findings: tuple[Finding, ...]
     failures: pd.DataFrame
+    paths: pd.DataFrame
     missing: pd.DataFrame
 
 
 @dataclass(frozen=True)
 class RunSummary:
-    """What a run came to; `exit_code` is 0 or 1."""
+    """What a run came to; `exit_code` is 0 or 1. `findings` hold names of files and are for the screen."""
 
     out: Path
     n_tubes: int
     n_gated: int
     n_reused: int
-    n_failures: int
-    n_notices: int
+    findings: tuple[Finding, ...]
+
+    @property
+    def n_failures(self) -> int:
+        """Tubes that failed, and markers that their panels promise and they lack."""
+        return sum(finding.severity == "failure" for finding in self.findings)
+
+    @property
+    def n_notices(self) -> int:
+        """What stops nothing and should be known."""
+        return len(self.findings) - self.n_failures
 
     @property
     def exit_code(self) -> int:
@@ -100,14 +112,12 @@ def run_study(
     from il2cyto.steps.outputs import write_outputs
 
     write_outputs(out, study, tables, manifest)
-    severity = tables.failures["severity"]
     return RunSummary(
         out=out,
         n_tubes=len(study.records),
         n_gated=sum(outcome.content is not None for outcome in outcomes.values()),
         n_reused=sum(outcome.reused for outcome in outcomes.values()),
-        n_failures=int((severity == "failure").sum()),
-        n_notices=int((severity == "notice").sum()),
+        findings=tables.findings,
     )
 
 
@@ -121,51 +131,52 @@ def make_tables(study: Study, outcomes: Mapping[str, TubeOutcome]) -> tuple[Tabl
     from il2cyto.visits import build_visits
 
     results = {key: outcome.content for key, outcome in outcomes.items() if outcome.content is not None}
-    errors = {key: outcome.error for key, outcome in outcomes.items() if outcome.error is not None}
-    for record in study.records:
-        if record.tube_id not in outcomes:
-            errors[record.tube_id] = ("not begun", f"{record.fcs_name}: not gated, because an earlier tube failed")
     days = visit_table(study)
     tubes, populations = tube_tables(study, results, days)
     counts = count_table(tubes, populations, count_specs(study), study.errors, study.limits, study.percent_of)
     chosen = visit_rows(counts, tubes)
     missing = study.missing_visits()
-    manifest = _manifest(study, results, errors)
+    manifest = _manifest(study, outcomes)
     visits = build_visits(chosen, days, missing, manifest)
     serum = read_serum(study.serum) if study.serum_values else None
     linked = link(visits, serum) if serum is not None else None
     model = change_from_baseline(
         visits, baseline=study.baseline, reference_arm=study.reference_arm, populations=study.model_populations or None
     )
-    failures = failure_rows(study, errors, results, _surplus(study))
+    surplus = _surplus(study)
+    findings = find_failures(study, outcomes, surplus)
+    failures = failure_table(findings)
+    paths = path_table(study, outcomes, findings, surplus)
     wide = wide_table(counts)
-    return Tables(counts, wide, chosen, visits, serum, linked, model, failures, missing), manifest
+    tables = Tables(counts, wide, chosen, visits, serum, linked, model, findings, failures, paths, missing)
+    return tables, manifest
 
 
-def _surplus(study: Study) -> list[tuple[str, str]]:
+def _surplus(study: Study) -> list[Surplus]:
     """Entries of workspaces that no row of the sheet uses."""
     used = {Path(record.fcs_name).name for record in study.records}
     found = []
-    for path, panel in sorted({(r.strategy.path, r.panel) for r in study.records}, key=str):
+    for path, panel, tube in sorted({(r.strategy.path, r.panel, r.tube) for r in study.records}, key=str):
         try:
-            strategies, _ = load_strategies(path, panel)
+            strategies, _ = load_strategies(path, panel, tube)
         except Il2CytoError:
             continue  # every tube of it has failed with this error
-        found += [(strategies.name, name) for name in sorted(strategies.by_file) if name not in used]
+        names = tuple(name for name in sorted(strategies.by_file) if name not in used)
+        found += [Surplus(tube, strategies.name, names)] if names else []
     return found
 
 
-def _manifest(
-    study: Study, results: Mapping[str, Mapping[str, Any]], errors: Mapping[str, tuple[str, str]]
-) -> dict[str, Any]:
+def _manifest(study: Study, outcomes: Mapping[str, TubeOutcome]) -> dict[str, Any]:
     from importlib.metadata import version
 
-    tubes = {}
+    tubes: dict[str, dict[str, Any]] = {}
     for record in study.records:
-        content = results.get(record.tube_id)
-        tubes[record.tube_id] = (
-            {name: content[name] for name in _TUBE_FACTS} if content else {"failed": errors[record.tube_id][0]}
-        )
+        outcome = outcomes.get(record.tube_id)
+        if outcome is not None and outcome.content is not None:
+            tubes[record.tube_id] = {name: outcome.content[name] for name in _TUBE_FACTS}
+        else:
+            kind = outcome.error.kind if outcome is not None and outcome.error is not None else "not begun"
+            tubes[record.tube_id] = {"failed": kind}
     libraries = ("numpy", "pandas", "scipy", "numba", "anndata", "mudata", "statsmodels", "lxml", "ruamel.yaml")
     return {
         "il2cyto": __version__,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from il2cyto.study.model import Study, TubeRecord
@@ -91,98 +91,3 @@ def _number(value: float | None) -> float:
 def count_specs(study: Study) -> dict[str, Any]:
     """Return by tube type the populations that carry its route; a row of the sheet may override only the route."""
     return {name: tube.count for name, tube in study.tubes.items()}
-
-
-def failure_rows(
-    study: Study,
-    errors: Mapping[str, tuple[str, str]],
-    results: Mapping[str, Mapping[str, Any]],
-    surplus: Sequence[tuple[str, str]],
-) -> pd.DataFrame:
-    """Return ``failures.csv``: failures first, in the order of the sheet, then notices.
-
-    Parameters
-    ----------
-    errors
-        Kind and message by tube that failed.
-    results
-        Content of ``result.json`` by tube that was gated.
-    surplus
-        Workspace and file name of entries that no row of the sheet uses.
-    """
-    import pandas as pd
-
-    rows: list[dict[str, str]] = []
-
-    def add(severity: str, step: str, record: TubeRecord | None, kind: str, message: str, remedy: str) -> None:
-        rows.append(
-            {
-                "severity": severity,
-                "step": step,
-                "tube_id": record.tube_id if record else "",
-                "subject": record.subject if record else "",
-                "visit": record.visit if record else "",
-                "tube": record.tube if record else "",
-                "file": record.fcs_name if record else "",
-                "kind": kind,
-                "message": message,
-                "remedy": remedy,
-            }
-        )
-
-    for record in study.records:
-        if record.tube_id in errors:
-            kind, message = errors[record.tube_id]
-            add("failure", "gate", record, kind, message, _REMEDIES.get(kind, "see the message, then run again"))
-        content = results.get(record.tube_id)
-        if content is None:
-            continue
-        for marker in content["missing_markers"]:
-            add(
-                "failure",
-                "gate",
-                record,
-                "marker missing",
-                f"{record.fcs_name}: lacks marker {marker}, which its panel promises; what it gates is not estimable",
-                "name the channel that carries it in the panel of this tube, or declare it 'absent' there",
-            )
-    for record in study.records:
-        content = results.get(record.tube_id)
-        if content is None:
-            continue
-        for keyword, found, assumed, affects in content["repairs"]:
-            if affects:
-                add(
-                    "notice",
-                    "read",
-                    record,
-                    "repaired",
-                    f"{record.fcs_name}: {keyword} is {found!r}, read as: {assumed}",
-                    "check that this is what the instrument meant",
-                )
-        for note in content["notes"]:
-            add("notice", "gate", record, "note", f"{record.fcs_name}: {note}", "check that this is meant")
-    for notice in study.notices:
-        add("notice", "check", None, "sheet", str(notice), "correct the sheet if this is not meant")
-    for workspace, file_name in surplus:
-        add(
-            "notice",
-            "gate",
-            None,
-            "no file",
-            f"{workspace}: has gates for {file_name!r}, which no row of the sample sheet names",
-            "add the file to the sheet if it belongs to the study",
-        )
-    columns = ["severity", "step", "tube_id", "subject", "visit", "tube", "file", "kind", "message", "remedy"]
-    return pd.DataFrame(rows, columns=columns, dtype=object)
-
-
-_REMEDIES = {
-    "FcsError": "copy the file from the instrument again, or correct its row in the sample sheet",
-    "PanelError": "correct the panel file",
-    "CompensationError": "name a matrix that fits in the strategy, or take the channels uncompensated",
-    "StrategyError": "correct the strategy or the panel",
-    "GatingMLError": "export the gates again from the program that wrote them",
-    "MemoryError": "run again with fewer jobs",
-    "WorkerDied": "run again with fewer jobs; if it dies again, send the file to the developers",
-}

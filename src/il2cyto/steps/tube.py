@@ -18,11 +18,22 @@ from il2cyto.fcs import read_fcs
 from il2cyto.gates import RectangleGate
 from il2cyto.gating import GatingResult, GatingStrategy
 from il2cyto.panel import Panel
-from il2cyto.provenance import hash_content, write_text
+from il2cyto.provenance import hash_content, hash_file, write_text
+from il2cyto.sample import Sample
+from il2cyto.steps.public import file_texts, plain_number, public_message, public_repair
 from il2cyto.study.model import TubeRecord
 
 #: Raised when the content of ``result.json`` or ``plots.json`` changes.
-RESULT_FORMAT = 1
+RESULT_FORMAT = 2
+
+
+@dataclass(frozen=True)
+class TubeError:
+    """Why a tube failed: the class of the error, its whole message, and the message as results carry it."""
+
+    kind: str
+    message: str
+    public: str
 
 
 @dataclass(frozen=True)
@@ -34,7 +45,11 @@ class TubeOutcome:
     content
         The content of ``result.json``, or ``None`` if the tube failed.
     error
-        ``(kind, message)`` of a failure.
+        Why it failed, or ``None``.
+    sha256
+        Hash of the FCS file, empty where it cannot be read.
+    details
+        What the screen and ``paths.csv`` say of the file beyond `content`, with text that stood in it.
     reused
         Whether an earlier result with the same key was taken.
     seconds
@@ -43,16 +58,21 @@ class TubeOutcome:
 
     tube_id: str
     content: dict[str, Any] | None
-    error: tuple[str, str] | None = None
+    error: TubeError | None = None
+    sha256: str = ""
+    details: tuple[str, ...] = ()
     reused: bool = False
     seconds: float = 0.0
 
 
 @lru_cache(maxsize=64)
-def load_strategies(path: Path, panel: Path | None) -> tuple[StrategySet, Panel | None]:
-    """Read a strategy and the panel of a tube type, once per process."""
+def load_strategies(path: Path, panel: Path | None, tube: str) -> tuple[StrategySet, Panel | None]:
+    """Read a strategy and the panel of a tube type, once per process.
+
+    Strategies from an XML file, which has no id inside, are called as the tube type: results carry no file's name.
+    """
     own = Panel.from_csv(panel) if panel is not None else None
-    return read_strategies(path, own), own
+    return read_strategies(path, own, tube), own
 
 
 def gate_tube(record: TubeRecord, out: Path, *, reuse: bool = True) -> TubeOutcome:
@@ -69,26 +89,40 @@ def gate_tube(record: TubeRecord, out: Path, *, reuse: bool = True) -> TubeOutco
     """
     started = time.perf_counter()
     try:
-        content, reused = _gate(record, out, reuse)
+        content, details, reused = _gate(record, out, reuse)
     except Il2CytoError as error:
-        return TubeOutcome(record.tube_id, None, (type(error).__name__, str(error)))
+        kind = type(error).__name__
+        return _failed(record, TubeError(kind, str(error), public_message(kind, error.public, record.tube_id)))
     except MemoryError:
-        return TubeOutcome(
-            record.tube_id, None, ("MemoryError", f"{record.fcs_name}: not enough memory; use fewer jobs")
-        )
-    return TubeOutcome(record.tube_id, content, reused=reused, seconds=time.perf_counter() - started)
+        why = "not enough memory; use fewer jobs"
+        return _failed(record, TubeError("MemoryError", f"{record.fcs_name}: {why}", f"{record.tube_id}: {why}"))
+    seconds = time.perf_counter() - started
+    return TubeOutcome(record.tube_id, content, None, content["fcs_sha256"], details, reused, seconds)
 
 
-def _gate(record: TubeRecord, out: Path, reuse: bool) -> tuple[dict[str, Any], bool]:
-    strategies, panel = load_strategies(record.strategy.path, record.panel)
+def _failed(record: TubeRecord, error: TubeError) -> TubeOutcome:
+    try:
+        sha256 = hash_file(record.fcs)
+    except OSError:
+        sha256 = ""
+    return TubeOutcome(record.tube_id, None, error, sha256)
+
+
+def _gate(record: TubeRecord, out: Path, reuse: bool) -> tuple[dict[str, Any], tuple[str, ...], bool]:
+    strategies, panel = load_strategies(record.strategy.path, record.panel, record.tube)
     strategy = strategies.for_file(Path(record.fcs_name).name)
     sample = read_fcs(record.fcs, panel)
+    details = tuple(
+        f"{repair.keyword} is {repair.found[:200]!r}, read as: {repair.assumed}"
+        for repair in sample.repairs
+        if repair.affects_numbers
+    )
     key = result_key(sample.sha256, strategy, panel or strategy.panel)
     folder = out / "tubes" / record.tube_id
     if reuse:
         found = _earlier(folder, key)
         if found is not None:
-            return found, True
+            return found, details, True
     result = strategy.apply(sample)
     content = {
         "format": RESULT_FORMAT,
@@ -102,11 +136,9 @@ def _gate(record: TubeRecord, out: Path, reuse: bool) -> tuple[dict[str, Any], b
         "panel_sha256": result.panel.content_hash if result.panel is not None else None,
         "n_events": sample.n_events,
         "fcs_version": sample.version,
-        "vol": sample.keywords.get("$VOL", "").strip() or None,
-        "repairs": [
-            [repair.keyword, repair.found[:200], repair.assumed, repair.affects_numbers] for repair in sample.repairs
-        ],
-        "notes": list(result.notes),
+        "vol": plain_number(sample.keywords.get("$VOL", "")),
+        "repairs": _repairs(sample),
+        "notes": [*result.notes, *_volume_note(sample)],
         "missing_markers": list(result.missing_markers),
         "retained_time_fraction": retained_time_fraction(result),
         "counts": _plain(result),
@@ -116,7 +148,17 @@ def _gate(record: TubeRecord, out: Path, reuse: bool) -> tuple[dict[str, Any], b
     # the result is written last: where it stands, the pictures stand too
     write_text(folder / "plots.json", json.dumps(tube_pictures(result, record.tube_id), separators=(",", ":")))
     write_text(folder / "result.json", json.dumps(content, indent=1, ensure_ascii=False))
-    return content, False
+    return content, details, False
+
+
+def _repairs(sample: Sample) -> list[list[str | bool]]:
+    texts = file_texts(sample) if sample.repairs else ()
+    return [list(public_repair(repair, texts)) for repair in sample.repairs]
+
+
+def _volume_note(sample: Sample) -> list[str]:
+    text = sample.keywords.get("$VOL", "").strip()
+    return ["$VOL is no number: the file gives no volume"] if text and plain_number(text) is None else []
 
 
 def result_key(fcs_sha256: str, strategy: GatingStrategy, panel: Panel | None) -> str:

@@ -78,10 +78,10 @@ def check_treatments(
             findings.problem(file, document.treatments_line, "treatments", treatment, message)
     if dosing_file is not None and len(names) > 1 and not document.treatments:
         message = (
-            f"the sheet has several treatments ({one_of(names)}) and all count in study days; "
-            "name those that should with `treatments:` in study.yaml"
+            "the sheet has several treatments and all count in study days; name those that should with `treatments:` "
+            "in study.yaml"
         )
-        findings.notice(dosing_file, None, "treatment", "", message)
+        findings.notice(dosing_file, None, "treatment", one_of(names), message)
 
 
 def _subject(cells: CellReader, subjects: Collection[str]) -> str:

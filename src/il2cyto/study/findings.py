@@ -23,7 +23,10 @@ class Findings:
         self.problems.append(Problem(file, line, where, shorten(value), message))
 
     def notice(self, file: str, line: int | None, where: str, value: str, message: str) -> None:
-        """Record something that a person should know and that stops nothing."""
+        """Record something that a person should know and that stops nothing.
+
+        Results carry `message` and not `value`: what a cell holds, ids aside, stands in `value` alone.
+        """
         self.notices.append(Problem(file, line, where, shorten(value), message))
 
 

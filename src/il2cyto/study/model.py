@@ -156,8 +156,9 @@ class Study:
         Populations to be modelled; empty means all.
     notices
         What stops nothing and should be known: missing FCS files, visits outside their windows, spaces removed.
-    sha256
-        Hash of every file that was read, by name relative to `folder`.
+    files, sha256
+        Name (relative to `folder`) and hash of every file that was read, by its role: ``study``, ``samples``,
+        ``dosing``, ``serum``.
     """
 
     id: str
@@ -180,6 +181,7 @@ class Study:
     serum_values: tuple[SerumValue, ...]
     model_populations: tuple[str, ...]
     notices: tuple[Problem, ...]
+    files: FrozenMapping[str, str]
     sha256: FrozenMapping[str, str]
 
     @property

@@ -59,12 +59,12 @@ def inspect_study(path: str | Path, *, data_root: Path | None = None) -> Inspect
     """Return the study, its problems and its notices, without raising; the parameters are those of `read_study`."""
     findings = Findings()
     path = Path(path)
-    names = [path.name]
+    names = {"study": path.name}
     hashes: dict[str, str] = {}
     parts = _read_parts(path, data_root, names, hashes, findings)
-    problems = in_file_order(findings.problems, names)
-    notices = in_file_order(findings.notices, names)
-    study = None if problems or parts is None else _study(*parts, path.parent.resolve(), notices, hashes)
+    problems = in_file_order(findings.problems, tuple(names.values()))
+    notices = in_file_order(findings.notices, tuple(names.values()))
+    study = None if problems or parts is None else _study(*parts, path.parent.resolve(), notices, names, hashes)
     return Inspection(study, problems, notices)
 
 
@@ -72,12 +72,12 @@ Parts = tuple[Document, tuple[samples.Tube, ...], tuple[Dose, ...], tuple[SerumV
 
 
 def _read_parts(
-    path: Path, data_root: Path | None, names: list[str], hashes: dict[str, str], findings: Findings
+    path: Path, data_root: Path | None, names: dict[str, str], hashes: dict[str, str], findings: Findings
 ) -> Parts | None:
     content = _bytes(path, findings)
     if content is None:
         return None
-    hashes[path.name] = hashlib.sha256(content).hexdigest()
+    hashes["study"] = hashlib.sha256(content).hexdigest()
     tree = read_tree(content, path.name, findings)
     if tree is None:
         if not findings.problems:
@@ -86,11 +86,11 @@ def _read_parts(
     document = read_document(tree, path.name, path.parent.resolve(), data_root, findings)
     sheets: dict[str, Sheet] = {}
     for table, (file, sheet_path) in document.sheets.items():
-        names.append(file)
+        names[table] = file
         sheet = read_sheet(sheet_path, file, table, *COLUMNS[table], findings)
         if sheet is not None:
             sheets[table] = sheet
-            hashes[file] = sheet.sha256
+            hashes[table] = sheet.sha256
     tubes = samples.read_samples(sheets["samples"], document, findings) if "samples" in sheets else ()
     records = [tube.record for tube in tubes]
     subjects = find_subjects(record for record in records if record.subject)
@@ -129,6 +129,7 @@ def _study(
     values: tuple[SerumValue, ...],
     folder: Path,
     notices: tuple[Problem, ...],
+    names: dict[str, str],
     hashes: dict[str, str],
 ) -> Study:
     records = tuple(tube.record for tube in tubes)
@@ -153,5 +154,6 @@ def _study(
         serum_values=values,
         model_populations=document.model_populations,
         notices=notices,
+        files=FrozenMapping(names),
         sha256=FrozenMapping(hashes),
     )
