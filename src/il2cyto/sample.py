@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from il2cyto.compensation import SpilloverMatrix
-from il2cyto.errors import PanelError, did_you_mean
+from il2cyto.errors import FcsError, PanelError, did_you_mean
 from il2cyto.kernels import decode
 from il2cyto.panel import Panel
 
@@ -171,6 +173,37 @@ class Sample:
     def raw(self) -> NDArray[np.float64]:
         """Stored values (after the bit mask of integers) as float64 ``(n_events, n_channels)``."""
         return self._decode(range(self.n_channels), linear=False)
+
+    def native(self) -> NDArray[Any]:
+        """Return stored values in their own type and this machine's byte order, in one pass over the file.
+
+        Returns
+        -------
+        ``(n_events, n_channels)`` of float32, float64 or unsigned integers (bit mask applied), not scaled.
+
+        Raises
+        ------
+        FcsError
+            If channels are stored in different types or in whole bytes that no type has; `raw` reads those.
+        """
+        layout = self.layout
+        kinds = set(zip(layout.kind.tolist(), layout.width.tolist(), strict=True))
+        kind, width = next(iter(kinds))
+        if len(kinds) != 1 or width not in (1, 2, 4, 8):
+            raise FcsError("{file}: channels are stored in different types; take raw", file=self.id)
+        letter = "u" if kind == decode.INTEGER else "f"
+        other = "<" if sys.byteorder == "big" else ">"
+        if width >= 4 and (">" if layout.byte_order[0] else "<") == other:
+            words = np.empty(self.n_events * self.n_channels, dtype=f"=u{width}")
+            decode.swapped(self.data.view(f"=u{width}"), words)
+            values = words.view(f"=f{width}") if letter == "f" else words
+        else:
+            order = ">" if layout.byte_order[0] else "<"
+            values = self.data.view(f"{order}{letter}{width}").astype(f"={letter}{width}")
+        table = values.reshape(self.n_events, self.n_channels)
+        if kind == decode.INTEGER and any(int(mask) < (1 << 8 * width) - 1 for mask in layout.mask):
+            table &= layout.mask.astype(table.dtype)
+        return table
 
     def linear(self, channels: range | list[int]) -> NDArray[np.float64]:
         """Return linear-scale values of some channels, float64 ``(n_events, len(channels))``."""

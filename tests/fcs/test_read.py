@@ -186,3 +186,22 @@ def test_arbitrary_bytes_raise_nothing_but_our_errors(tmp_path: Path, junk: byte
     path.write_bytes(whole[:at] + junk + whole[at + len(junk) :])
     with contextlib.suppress(FcsError):
         assert read_fcs(path).events.shape[1] >= 1
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8", "u1", "u2", "u4", "u8"])
+@pytest.mark.parametrize("byteord", ["1,2,3,4", "4,3,2,1"])
+def test_native_values_keep_their_type(tmp_path: Path, dtype: str, byteord: str) -> None:
+    columns = [np.array([1, 200, 77], dtype=dtype), np.array([5, 0, 255], dtype=dtype)]
+    kind = {"f4": "F", "f8": "D"}.get(dtype, "I")
+    extra = {"$P1R": "256", "$P2R": "128"}  # the mask of the second channel leaves seven bits
+    sample = read_fcs(build_fcs(tmp_path / "a.fcs", columns, datatype=kind, byteord=byteord, extra=extra))
+    native = sample.native()
+    assert native.dtype == np.dtype(dtype)
+    assert native.tolist() == [[1, 5], [200, 0], [77, 127 if kind == "I" else 255]]
+
+
+def test_native_values_need_one_type(tmp_path: Path) -> None:
+    columns = [np.array([1], dtype="u2"), np.array([2], dtype="u4")]
+    sample = read_fcs(build_fcs(tmp_path / "a.fcs", columns, datatype="I"))
+    with pytest.raises(FcsError, match="different types; take raw"):
+        sample.native()

@@ -6,6 +6,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Mapping
+from functools import lru_cache
 
 import numpy as np
 
@@ -17,6 +18,8 @@ _TIME = re.compile(r"time|hdr-t|t1|time[_ -]?(lsw|msw)", re.IGNORECASE)
 #: CyAn and MoFlo write a clock as two words and say which is which in the name or in the label.
 _HIGH_WORD = re.compile(r"time[_ -]?msw", re.IGNORECASE)
 _LOW_WORD = re.compile(r"time([_ -]?lsw)?", re.IGNORECASE)
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?", re.ASCII)
+_LONGEST_NUMBER = 64
 _MAX_CHANNELS = 100_000
 _WIDTHS = {"F": 32, "D": 64}
 #: Beyond this, float64 has no room for every whole number.
@@ -52,8 +55,13 @@ def keyword_integer(keywords: Mapping[str, str], key: str, name: str, *, least: 
 
 
 def _number(text: str) -> float | None:
-    # float() also takes "1_000", "nan" and digits of other scripts
-    if not re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?", text, re.ASCII) or len(text) > 400:
+    return _short_number(text) if len(text) <= _LONGEST_NUMBER else None
+
+
+@lru_cache(maxsize=4096)
+def _short_number(text: str) -> float | None:
+    # float() also takes "1_000", "nan" and digits of other scripts; the same few numbers stand in every keyword
+    if not _NUMBER.fullmatch(text):
         return None
     number = float(text)
     return number if math.isfinite(number) else None

@@ -22,6 +22,30 @@ def _as_double(bits):
 
 
 @njit(cache=True, nogil=True)
+def swapped(stored, out):
+    """Write 32- or 64-bit words of the other byte order to ``out``, as unsigned integers of the same width."""
+    if out.itemsize == 4:
+        for i in range(out.size):
+            x = np.uint32(stored[i])
+            out[i] = (
+                (x >> np.uint32(24))
+                | ((x >> np.uint32(8)) & np.uint32(0xFF00))
+                | ((x << np.uint32(8)) & np.uint32(0xFF0000))
+                | (x << np.uint32(24))
+            )
+    else:
+        for i in range(out.size):
+            y = np.uint64(stored[i])
+            y = ((y & np.uint64(0x00FF00FF00FF00FF)) << np.uint64(8)) | (
+                (y >> np.uint64(8)) & np.uint64(0x00FF00FF00FF00FF)
+            )
+            y = ((y & np.uint64(0x0000FFFF0000FFFF)) << np.uint64(16)) | (
+                (y >> np.uint64(16)) & np.uint64(0x0000FFFF0000FFFF)
+            )
+            out[i] = (y << np.uint64(32)) | (y >> np.uint64(32))
+
+
+@njit(cache=True, nogil=True)
 def _load(data, at, width, order):
     """Assemble an unsigned integer; the four usual cases are spelled out so that they become one load each."""
     if width == 4:
