@@ -123,7 +123,10 @@ def _numbers(sample: Sample, types: list[str], version: str) -> dict[str, str | 
             text = sample.keywords.get(key, "")
             return default if bad or key in repaired or not text.strip() else text
 
-        if names.count(channel.pnn) > 1:
+        if channel.is_time and channel.pns:
+            # the label may be what tells the high word of a clock
+            found[f"{prefix}S"] = sample.keywords[f"{prefix}S"]
+        if names.count(channel.pnn) > 1 and not channel.is_time:
             found[f"{prefix}N"] = f"{channel.pnn}-{i + 1}"
         else:
             found[f"{prefix}N"] = told(f"{prefix}N", channel.pnn)

@@ -162,13 +162,17 @@ def _chosen(events: ArrayLike | None, n: int, name: str) -> NDArray[np.int64] | 
 
 def _merged(described: dict[str, str], further: Mapping[str, str | None], name: str) -> dict[str, str]:
     merged = dict(described)
+    added: set[str] = set()
     for key, value in further.items():
         upper = key.upper()
         if upper in OFFSET_KEYWORDS or _OWN.fullmatch(upper):
             raise FcsError("{file}: keyword {found} is set by the writer", file=name, found=key)
+        if upper in added:
+            raise FcsError("{file}: keyword {found} is given twice, capitals do not count", file=name, found=key)
+        added.add(upper)
         merged.pop(upper, None)
         if value is not None:
-            merged[key] = value
+            merged[upper if key.startswith("$") else key] = value
     return merged
 
 
