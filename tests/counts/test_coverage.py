@@ -1,4 +1,4 @@
-"""A small version of the coverage study that ``validation/coverage.py`` runs in full."""
+"""A small version of the coverage study that ``validation/count_intervals.py`` runs in full."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TUBES = 2000
 
 @pytest.fixture(scope="module")
 def coverage() -> ModuleType:
-    path = Path(__file__).parents[2] / "validation" / "coverage.py"
+    path = Path(__file__).parents[2] / "validation" / "count_intervals.py"
     spec = importlib.util.spec_from_file_location("coverage_of_counts", path)
     assert spec is not None
     assert spec.loader is not None

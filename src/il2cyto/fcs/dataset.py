@@ -158,8 +158,12 @@ def open_dataset(path: str | Path, dataset: int = 0, *, encoding: str | None = N
         If the file cannot be read or has no such data set.
     """
     path = Path(path)
-    buffer = _map(path)
-    head, header = _walk(_fetcher(buffer), buffer.size, path.name, dataset, encoding)
+    return parse_dataset(_map(path), path.name, dataset, encoding=encoding)
+
+
+def parse_dataset(buffer: NDArray[np.uint8], name: str, dataset: int = 0, *, encoding: str | None = None) -> Dataset:
+    """Open one data set of bytes in memory (uint8); the rest as `open_dataset`."""
+    head, header = _walk(_fetcher(buffer), buffer.size, name, dataset, encoding)
     return _segments(buffer, head, header)
 
 

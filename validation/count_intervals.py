@@ -2,7 +2,7 @@
 
 The truth is the blood's cells/µL before anything was sampled. Every simulated tube draws its own pipetting, bead-lot,
 volume and lymphocyte-count errors (log-normal factors, the standard errors of a study) and Poisson events. Run
-``python validation/coverage.py``; ``--write docs/validation/coverage-DATE.md`` keeps the table.
+``python validation/count_intervals.py``; ``--write docs/validation/coverage-DATE.md`` keeps the table.
 """
 
 from __future__ import annotations
@@ -168,7 +168,7 @@ def page(cells: list[Cell], tubes: int, seed: int) -> str:
     within, outside = sum(v.startswith("within") for v in verdicts), verdicts.count("OUTSIDE")
     return f"""# Coverage of the 95 % limits of absolute counts
 
-`python validation/coverage.py --tubes {tubes} --seed {seed}`
+`python validation/count_intervals.py --tubes {tubes} --seed {seed}`
 
 {tubes:,} independent tubes per line. Truth: the blood's cells/µL before sampling. CV of pipetting
 {ERRORS.cv_pipetting:g}, bead lot {ERRORS.cv_lot:g}, volume {ERRORS.cv_volume:g}, lymphocyte count {ERRORS.cv_alc:g};
