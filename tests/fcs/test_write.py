@@ -166,6 +166,11 @@ def test_many_blocks(tmp_path: Path) -> None:
         (np.zeros((2, 2)), {"channels": ["A", "B"], "keywords": {"$NEXTDATA": "5"}}, "set by the writer"),
         (np.zeros((2, 2)), {"channels": ["A", "B"], "keywords": {"X": ""}}, "has an empty value"),
         (np.zeros((2, 2)), {"channels": ["A", "B"], "keywords": {"X": "1", "x": "2"}}, "keyword x is given twice"),
+        (
+            np.zeros((2, 2)),
+            {"channels": ["A", "B"], "keywords": {"X": "\u0321\u0322"}},
+            "value of X would be read otherwise",
+        ),
         (np.zeros((2, 2)), {"channels": ["A", "B"], "timestep": 0.0}, "a time step of 0.0 s cannot be"),
         (np.zeros((2, 2)), {"channels": ["A", "B"], "version": "3.0"}, "wanted '3.1' or '3.2'"),
         (np.zeros((2, 2)), {"channels": ["A", "B"], "version": "3.2"}, r"demands the cytometer; .*'\$CYT'"),

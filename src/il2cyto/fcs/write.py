@@ -129,8 +129,10 @@ def write_fcs(
             for block in _blocks(described, chosen):
                 stream.write(block.data)
             stream.write(NO_CRC)
+        copy = read_fcs(temporary)
+        _verify_words(text, copy, name)
         if isinstance(source, Sample):
-            _verify(source, read_fcs(temporary), n_events, name)
+            _verify_layout(source, copy, n_events, name)
 
 
 def _refuse(given: Mapping[str, object], reason: str, name: str) -> None:
@@ -184,7 +186,17 @@ def _blocks(described: Events, chosen: NDArray[np.int64] | None) -> Iterator[NDA
         yield described.block(slice(first, last) if chosen is None else chosen[first:last])
 
 
-def _verify(sample: Sample, copy: Sample, n_events: int, name: str) -> None:
+def _verify_words(text: Mapping[str, str], copy: Sample, name: str) -> None:
+    """Refuse words that are Unicode, but that a reader takes for an older encoding, such as unassigned characters."""
+    for key, value in text.items():
+        if copy.keywords.get(key.upper()) != value:
+            raise FcsError(
+                "{file}: the value of {found} would be read otherwise; replace its unusual characters or leave it out",
+                file=name, found=key,
+            )  # fmt: skip
+
+
+def _verify_layout(sample: Sample, copy: Sample, n_events: int, name: str) -> None:
     """Refuse a copy whose bytes would not mean the same numbers."""
     old, new = sample.layout, copy.layout
     integer = old.kind == decode.INTEGER
