@@ -12,6 +12,7 @@ import typer
 
 from il2cyto import __version__
 from il2cyto.cli.check_fcs import check_fcs
+from il2cyto.cli.deidentify import deidentify
 from il2cyto.errors import Il2CytoError, StudyError
 
 if TYPE_CHECKING:
@@ -162,6 +163,7 @@ def show(
 
 
 app.command("check-fcs")(check_fcs)
+app.command("deidentify")(deidentify)
 
 
 def _cores() -> int:

@@ -1,0 +1,132 @@
+"""``study.yaml`` written anew: ids, numbers and references, without a word that somebody typed freely."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from il2cyto.deident.changes import DROPPED, FREE_TEXT, IDENTIFIER, RENAMED, REPLACED, UNKNOWN_NAME, Change, shape
+from il2cyto.deident.names import Names
+from il2cyto.deident.references import References
+from il2cyto.deident.sheets import Declared
+from il2cyto.deident.vocabulary import STUDY
+from il2cyto.study.design import Arm, CountSpec, TubeType, Visit
+from il2cyto.study.document import Document
+
+TITLE = "De-identified study"
+#: Registries of trials, whose numbers name a trial and no person.
+_REGISTRIES = r"NCT\d{8}|ChiCTR-?[A-Z]{0,4}-?\d{8,10}|ISRCTN\d{8}|\d{4}-\d{6}-\d{2}(-\d{2})?|jRCT[a-z]?\d{9,10}"
+
+
+def comments(path: Path) -> list[Change]:
+    """Say that comments of ``study.yaml`` are not taken over."""
+    lines = path.read_text(encoding="utf-8-sig", errors="replace").splitlines()
+    comments = [line for line in lines if line.lstrip().startswith("#") or " #" in line]
+    return [Change("comments", DROPPED, FREE_TEXT, f"{len(comments)} lines")] if comments else []
+
+
+def clean_document(
+    document: Document, declared: Declared, references: References, names: Names, written: Sequence[str]
+) -> tuple[dict[str, Any], list[Change]]:
+    """Return ``study.yaml`` as data: ids, numbers and references, without a word that somebody typed freely."""
+
+    changes = [
+        Change(key, DROPPED, FREE_TEXT, shape(" ".join(text)))
+        for key, text in (("description", [document.description or ""]), ("assumptions", document.assumptions))
+        if any(text)
+    ]
+    if document.title != TITLE:
+        changes.append(Change("title", REPLACED, FREE_TEXT, shape(document.title)))
+    content: dict[str, Any] = {"study": names.coded("study", document.id), "title": TITLE}
+    if content["study"] != document.id:
+        changes.append(Change("study", RENAMED, IDENTIFIER, shape(document.id)))
+    if document.registry and re.fullmatch(_REGISTRIES, document.registry, re.ASCII):
+        content["registry"] = document.registry
+    elif document.registry:
+        changes.append(Change("registry", DROPPED, IDENTIFIER, shape(document.registry)))
+    content["arms"] = {
+        declared.arms[arm.id]: _arm(arm, document, declared, names, changes) for arm in document.arms.values()
+    }
+    content["visits"] = {
+        declared.visits[visit.id]: _visit(visit, declared.visits[visit.id], names, changes)
+        for visit in document.visits.values()
+    }
+    content["tubes"] = {
+        declared.tubes[tube.id]: _tube(tube, declared, references, names, changes) for tube in document.tubes.values()
+    }
+    if document.percent_of:
+        content["percent_of"] = [_population(name, names, changes) for name in document.percent_of]
+    content["limits"] = dict(vars(document.limits))
+    content["errors"] = dict(vars(document.errors))
+    content.update({table: f"{table}.csv" for table in written})
+    if document.treatments and "dosing" in written:
+        content["treatments"] = [names.name(name, "analytes", "markers") for name in document.treatments]
+    if document.model_populations:
+        content["model"] = {"populations": [_population(name, names, changes) for name in document.model_populations]}
+    return content, changes
+
+
+def _label(kind: str, label: str, code: str, names: Names, changes: list[Change]) -> str:
+    if label == code or names.passes(label, *STUDY):
+        return label
+    changes.append(Change(f"{kind} label", REPLACED, FREE_TEXT, shape(label)))
+    return code
+
+
+def _changed_id(kind: str, old: str, new: str, changes: list[Change]) -> None:
+    if old != new:
+        changes.append(Change(f"{kind} id", RENAMED, UNKNOWN_NAME, shape(old)))
+
+
+def _arm(arm: Arm, document: Document, declared: Declared, names: Names, changes: list[Change]) -> dict[str, Any]:
+    code = declared.arms[arm.id]
+    _changed_id("arms", arm.id, code, changes)
+    content: dict[str, Any] = {"label": _label("arms", arm.label, code, names, changes)}
+    if arm.reference:
+        content["reference"] = True
+    if arm.visits != tuple(document.visits):
+        content["visits"] = [declared.visits[visit] for visit in arm.visits]
+    return content
+
+
+def _visit(visit: Visit, code: str, names: Names, changes: list[Change]) -> dict[str, Any]:
+    _changed_id("visits", visit.id, code, changes)
+    content: dict[str, Any] = {"label": _label("visits", visit.label, code, names, changes), "number": visit.number}
+    if visit.baseline:
+        content["baseline"] = True
+    if visit.target_day is not None:
+        content["target_day"] = visit.target_day
+    if visit.window is not None:
+        content["window"] = list(visit.window)
+    return content
+
+
+def _tube(
+    tube: TubeType, declared: Declared, references: References, names: Names, changes: list[Change]
+) -> dict[str, Any]:
+    _changed_id("tubes", tube.id, declared.tubes[tube.id], changes)
+    content: dict[str, Any] = {"strategy": references.strategies[tube.id]}
+    if tube.panel is not None:
+        content["panel"] = references.panels[tube.id]
+    content["count"] = _count(tube.count, declared, names, changes)
+    return content
+
+
+def _count(count: CountSpec, declared: Declared, names: Names, changes: list[Change]) -> dict[str, Any]:
+    content: dict[str, Any] = {"route": count.route}
+    for key, text in (("beads", count.beads), ("denominator", count.denominator), ("population", count.population)):
+        if text is not None:
+            content[key] = _population(text, names, changes)
+    if count.source_tube is not None and count.source_population is not None:
+        source = _population(count.source_population, names, changes)
+        content["from"] = f"{declared.tubes.get(count.source_tube, '')}/{source}"
+    return content
+
+
+def _population(text: str, names: Names, changes: list[Change]) -> str:
+    new = names.path(text)
+    if new != text:
+        changes.append(Change("population", RENAMED, UNKNOWN_NAME, shape(text)))
+    return new
