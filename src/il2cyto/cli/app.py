@@ -12,6 +12,7 @@ import typer
 
 from il2cyto import __version__
 from il2cyto.cli.check_fcs import check_fcs
+from il2cyto.cli.export import export
 from il2cyto.cli.deidentify import deidentify
 from il2cyto.errors import Il2CytoError, StudyError
 
@@ -163,6 +164,7 @@ def show(
 
 
 app.command("check-fcs")(check_fcs)
+app.command("export")(export)
 app.command("deidentify")(deidentify)
 
 
