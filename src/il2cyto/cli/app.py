@@ -12,8 +12,8 @@ import typer
 
 from il2cyto import __version__
 from il2cyto.cli.check_fcs import check_fcs
-from il2cyto.cli.export import export
 from il2cyto.cli.deidentify import deidentify
+from il2cyto.cli.export import export
 from il2cyto.errors import Il2CytoError, StudyError
 
 if TYPE_CHECKING:
