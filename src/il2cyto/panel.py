@@ -71,7 +71,7 @@ class Panel:
             channels[entry.channel] = entry.marker
 
     def _wrong(self, message: str, **values: object) -> PanelError:
-        return PanelError("panel {panel_file}: " + message, panel_file=self.id, **values)
+        return PanelError("panel{hint_id}: " + message, hint_id=f" {self.id}", **values)
 
     @cached_property
     def markers(self) -> dict[str, PanelEntry]:
@@ -99,8 +99,8 @@ class Panel:
         """
         if marker not in self.markers:
             raise PanelError(
-                "panel {panel_file} has no marker {marker!r}{did_you_mean}",
-                panel_file=self.id, marker=marker, did_you_mean=did_you_mean(marker, list(self.markers)),
+                "panel{hint_id} has no marker {marker!r}{did_you_mean}",
+                hint_id=f" {self.id}", marker=marker, did_you_mean=did_you_mean(marker, list(self.markers)),
             )  # fmt: skip
         entry = self.markers[marker]
         if entry.channel == ABSENT:

@@ -73,11 +73,11 @@ class Binder:
             )
         if name not in sample.names:
             known = [*(panel.markers if panel is not None else ()), *sample.names]
-            has = f"a marker of panel {panel.id} nor " if panel is not None else ""
+            marker = f"no marker of panel {panel.id} and " if panel is not None else ""
             raise StrategyError(
-                "{file}: strategy {id!r} asks for {name!r}, which is neither {hint_panel}a channel of the file{hint}; "
+                "{file}: strategy {id!r} asks for {name!r}, which is {hint_marker}no channel of the file{hint}; "
                 "correct the strategy or add the marker to the panel",
-                file=sample.id, id=self.strategy.id, name=name, hint_panel=has, hint=did_you_mean(name, known),
+                file=sample.id, id=self.strategy.id, name=name, hint_marker=marker, hint=did_you_mean(name, known),
             )  # fmt: skip
         return sample.index(name)
 

@@ -301,9 +301,9 @@ class _Reader:
             return self.make(Ratio(names[0], names[1], **numbers), keys, node), keys
         name = self.text(keys[named[0]], named[0], node)
         if named[0] == "marker" and self.panel is not None and name not in self.panel.markers:
-            message = "marker {name!r} is not in panel {panel_file}{close}; correct it or add it there"
+            message = "marker {name!r} is not in panel{hint_id}{close}; correct it or add it there"
             close = did_you_mean(name, list(self.panel.markers))
-            raise self.fail(node, message, name=name, panel_file=self.panel.id, close=close)
+            raise self.fail(node, message, name=name, hint_id=f" {self.panel.id}", close=close)
         return self.make(name, keys, node), keys
 
     def make(self, source: str | Ratio, keys: dict[str, Node], node: Node) -> Dimension:

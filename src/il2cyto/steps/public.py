@@ -48,8 +48,9 @@ def file_texts(sample: Sample) -> frozenset[str]:
     """Return every piece of text of a file that could name somebody: values and names of channels, in lower case."""
     texts = {value.strip().casefold() for value in sample.keywords.values()}
     texts |= {name.strip().casefold() for channel in sample.channels for name in (channel.pnn, channel.pns)}
-    # one letter names nobody in any script, two do in Chinese
-    return frozenset(text for text in texts if len(text) > (2 if text.isascii() else 1) and not plain_number(text))
+    # one letter names nobody in any script, two do in Chinese; nearly every file has a channel called Time
+    shortest = {text: 3 if text.isascii() else 2 for text in texts - {"time"}}
+    return frozenset(text for text, length in shortest.items() if len(text) >= length and not plain_number(text))
 
 
 def public_repair(repair: Repair, texts: Collection[str]) -> tuple[str, str, str, bool]:
@@ -68,13 +69,13 @@ def public_repair(repair: Repair, texts: Collection[str]) -> tuple[str, str, str
     layout = bool(_LAYOUT.fullmatch(repair.keyword))
     keyword = repair.keyword if layout or _KNOWN.fullmatch(repair.keyword) else WITHHELD
     found = repair.found if len(repair.found) <= 200 and _tells_numbers(repair.found, layout) else WITHHELD
-    assumed = repair.assumed.casefold()
-    return (
-        keyword,
-        found,
-        WITHHELD if any(text in assumed for text in texts) else repair.assumed,
-        repair.affects_numbers,
-    )
+    assumed = WITHHELD if any(_has(repair.assumed.casefold(), text) for text in texts) else repair.assumed
+    return keyword, found, assumed, repair.affects_numbers
+
+
+def _has(phrase: str, text: str) -> bool:
+    """Whether a text stands in a phrase as a whole: the value LIN tells nothing of a phrase with `linear`."""
+    return text in phrase and bool(re.search(rf"(?<!\w){re.escape(text)}(?!\w)", phrase))
 
 
 def _tells_numbers(found: str, layout: bool) -> bool:

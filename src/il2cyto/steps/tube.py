@@ -117,11 +117,12 @@ def _gate(record: TubeRecord, out: Path, reuse: bool) -> tuple[dict[str, Any], t
         for repair in sample.repairs
         if repair.affects_numbers
     )
+    repairs = _repairs(sample)
     key = result_key(sample.sha256, strategy, panel or strategy.panel)
     folder = out / "tubes" / record.tube_id
     if reuse:
         found = _earlier(folder, key)
-        if found is not None:
+        if found is not None and found["repairs"] == repairs:
             return found, details, True
     result = strategy.apply(sample)
     content = {
@@ -137,7 +138,7 @@ def _gate(record: TubeRecord, out: Path, reuse: bool) -> tuple[dict[str, Any], t
         "n_events": sample.n_events,
         "fcs_version": sample.version,
         "vol": plain_number(sample.keywords.get("$VOL", "")),
-        "repairs": _repairs(sample),
+        "repairs": repairs,
         "notes": [*result.notes, *_volume_note(sample)],
         "missing_markers": list(result.missing_markers),
         "retained_time_fraction": retained_time_fraction(result),
