@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import islice
 
 from il2cyto.errors import FcsError
 from il2cyto.sample import Repair
@@ -14,12 +15,21 @@ _CODE_PAGES = {
     1250: "cp1250", 1251: "cp1251", 1252: "cp1252", 28591: "latin-1", 28605: "iso8859-15",
 }  # fmt: skip
 UNKNOWN = "unknown"
-_HIGH = re.compile(rb"[\x80-\xff]+")
-_CHINESE = re.compile(r"[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]+")
+CHINESE = "gb18030"
+_EUROPEAN = ("latin-1", "cp1252")
 _NOT_ASCII = re.compile(r"[^\x00-\x7f]+")
-# GB2312 level 1 and 2, where nearly every character of running Chinese text is found
-_GB2312 = re.compile(rb"[\xb0-\xf7][\xa1-\xfe]")
-_LATIN_SIGNS = frozenset("µ°±²³¹·®©«»§¼½¾×÷–—‘’“”•…€™£¿¡ªº")
+_ONE_NOT_ASCII = re.compile(r"[^\x00-\x7f]")
+# the signs and the characters of GB2312, of which nearly all Chinese text is made
+_GB_SIGN = re.compile(rb"[\xa1-\xa9][\xa1-\xfe]")
+_GB_CHARACTER = re.compile(rb"[\xb0-\xf7][\xa1-\xfe]")
+# a word of small letters, the first perhaps a capital, in code pages of Cyrillic and Greek
+_SMALL_LETTERS = re.compile(rb"[\xa8\xb6-\xdf]?[\xb8\xdc-\xff]{3,}")
+_HIGH = re.compile(rb"[\x80-\xff]+")
+_LATIN_SIGNS = frozenset("µ°±²³¹·®©«»§¼½¾×÷–—‘’“”•…€™ªº")
+#: Characters that are looked at to tell what a piece is; a damaged one may be as long as the file.
+_ENOUGH = 500
+#: No file has more values that are not ASCII; bytes of the rest are shown as they are.
+_MANY = 5_000
 
 
 def decode_tokens(
@@ -27,9 +37,9 @@ def decode_tokens(
 ) -> tuple[list[str], str, tuple[Repair, ...]]:
     """Decode the pieces of a TEXT segment, never losing a byte.
 
-    The order is: what the caller says; UTF-8; what ``$UNICODE`` declares; GB18030 where every piece reads as Chinese;
-    Latin-1 or Windows-1252 where they read as European words; else each byte that is not ASCII is shown as ``\\xNN``,
-    which is no text but no wrong text either.
+    The order is: what the caller says; UTF-8; what ``$UNICODE`` declares; then piece by piece, since programs add to
+    what an instrument wrote: GB18030 where a piece reads as Chinese, Latin-1 or Windows-1252 where it reads as European
+    words; else each byte that is not ASCII is shown as ``\\xNN``, which is no text but no wrong text either.
 
     Parameters
     ----------
@@ -42,59 +52,59 @@ def decode_tokens(
 
     Returns
     -------
-    The pieces, the name of the encoding that was needed (``ascii`` for the most), and what had to be assumed.
+    The pieces, the name of the encoding that was needed (``ascii`` for the most; more than one are joined by ``+``),
+    and what had to be assumed.
 
     Raises
     ------
     FcsError
         If the caller's encoding is unknown or does not fit.
     """
-    if encoding is not None:
-        return _as_declared(tokens, encoding, name)
     joined = b"\0".join(tokens)
-    if joined.isascii():
+    if joined.isascii() and encoding is None:
         # one call instead of a thousand, unless a NUL stands in a value itself
         whole = joined.decode("ascii").split("\0")
         return whole if len(whole) == len(tokens) else [token.decode("ascii") for token in tokens], "ascii", ()
-    odd = [token for token in tokens if not token.isascii() and not _is(token, "utf-8")]
-    if not odd:
+    if encoding is not None:
+        return _as_declared(tokens, encoding, version, name)
+    high = {token for token in tokens if not token.isascii()}
+    if all(_is(token, "utf-8") for token in high):
         repairs = () if version >= "FCS3.1" else (Repair("TEXT", f"UTF-8 in {version}", "UTF-8", False),)
         return [token.decode("utf-8") for token in tokens], "utf-8", repairs
-    legacy = _legacy(odd, _unicode_keyword(tokens))
-    if legacy == UNKNOWN:
-        found = Repair("TEXT", "bytes of an unknown encoding", r"shown as \xNN; give encoding= to read them", False)
-        return [_one(token, "ascii", "backslashreplace") for token in tokens], UNKNOWN, (found,)
-    found = Repair("TEXT", "bytes that are not UTF-8", legacy, False)
-    return [_one(token, legacy, "strict") for token in tokens], legacy, (found,)
+    chosen = _choose(sorted(high), _unicode_keyword(tokens))
+    used = "+".join(sorted(set(chosen.values()) - {"utf-8"}))
+    # what is said of bytes that nobody can read must not look like an encoding
+    shown = " and ".join(r"\xNN for unknown bytes" if word == UNKNOWN else word for word in used.split("+"))
+    hint = "; give encoding= to read them" if UNKNOWN in used else ""
+    found = Repair("TEXT", "bytes that are not UTF-8", f"{shown}{hint}", False)
+    return [_decoded(token, chosen.get(token, "ascii")) for token in tokens], used, (found,)
 
 
-def _as_declared(tokens: Sequence[bytes], encoding: str, name: str) -> tuple[list[str], str, tuple[Repair, ...]]:
+def declared_repairs(content: bytes, encoding: str, version: str) -> tuple[Repair, ...]:
+    """Return what has to be said of an encoding that the caller names."""
+    if content.isascii() or (version >= "FCS3.1" and encoding.lower().replace("_", "-") in ("utf-8", "utf8")):
+        return ()
+    return (Repair("TEXT", "bytes that are not ASCII", f"{encoding}, as the caller says", False),)
+
+
+def _as_declared(
+    tokens: Sequence[bytes], encoding: str, version: str, name: str
+) -> tuple[list[str], str, tuple[Repair, ...]]:
     try:
         decoded = [token.decode(encoding) for token in tokens]
-    except LookupError as error:
-        raise FcsError(
-            "{file}: encoding {encoding!r} is not known; try gb18030 or latin-1", file=name, encoding=encoding
-        ) from error
     except UnicodeError as error:
         raise FcsError(
             "{file}: TEXT is not {encoding}; leave the encoding out to have it detected", file=name, encoding=encoding
         ) from error
-    return decoded, encoding, ()
+    except (LookupError, ValueError) as error:
+        raise FcsError(
+            "{file}: encoding {encoding!r} is not known; try gb18030 or latin-1", file=name, encoding=encoding
+        ) from error
+    return decoded, encoding, declared_repairs(b"".join(tokens), encoding, version)
 
 
-def _one(token: bytes, legacy: str, errors: str) -> str:
-    # a piece of UTF-8 among others of an older encoding; two bytes alone may be a Chinese character in GB18030 as well
-    if _is(token, "utf-8") and (legacy != "gb18030" or not _reads_chinese([token])):
-        return token.decode("utf-8")
-    return token.decode(legacy, errors)
-
-
-def _is(token: bytes, encoding: str) -> bool:
-    try:
-        token.decode(encoding)
-    except UnicodeError:
-        return False
-    return True
+def _decoded(token: bytes, encoding: str) -> str:
+    return token.decode("ascii", "backslashreplace") if encoding == UNKNOWN else token.decode(encoding)
 
 
 def _unicode_keyword(tokens: Sequence[bytes]) -> str | None:
@@ -105,40 +115,82 @@ def _unicode_keyword(tokens: Sequence[bytes]) -> str | None:
     return None
 
 
-def _legacy(tokens: Sequence[bytes], declared: str | None) -> str:
-    if declared is not None and all(_is(token, declared) for token in tokens):
-        return declared
-    if _reads_chinese(tokens):
-        return "gb18030"
-    for encoding in ("latin-1", "cp1252"):
-        if all(_is(token, encoding) and _reads_european(token.decode(encoding)) for token in tokens):
-            return encoding
-    return UNKNOWN
+def _readings(token: bytes) -> list[str]:
+    """Return the encodings in which a piece makes sense, the most trusted first."""
+    utf8 = _is(token, "utf-8")
+    if utf8 and _surely_utf8(token):
+        return ["utf-8"]
+    chinese, signs = _is_chinese(token)
+    european = [name for name in _EUROPEAN if not utf8 and _is_european(token, name)][:1]
+    return ["utf-8"] * utf8 + [CHINESE] * chinese + european + [CHINESE] * signs
 
 
-def _reads_chinese(tokens: Sequence[bytes]) -> bool:
-    pairs = 0.0
-    single = runs = 0
-    for token in tokens:
-        try:
-            text = token.decode("gb18030")
-        except UnicodeError:
+def _choose(tokens: Sequence[bytes], declared: str | None) -> dict[bytes, str]:
+    """Choose the encoding of each piece that is not ASCII; what can be read in two ways follows the other pieces."""
+    odd = {token for token in tokens if not _is(token, "utf-8")}
+    if declared is not None and declared != "utf-8" and all(_is(token, declared) for token in odd):
+        return {token: declared if token in odd else "utf-8" for token in tokens}
+    readings = {token: _readings(token) if i < _MANY else [] for i, token in enumerate(tokens)}
+    certain = {names[0] for names in readings.values() if len(names) == 1}
+    chosen = {}
+    for token, names in readings.items():
+        kept = [name for name in names if name in certain] or names
+        chosen[token] = kept[0] if kept else UNKNOWN
+    return chosen
+
+
+def _is(token: bytes, encoding: str) -> bool:
+    try:
+        token.decode(encoding)
+    except UnicodeError:
+        return False
+    return True
+
+
+def _surely_utf8(token: bytes) -> bool:
+    """Whether UTF-8 is no accident; two bytes each may be Chinese as well, but the signs of units are not."""
+    return any(sign > "\u07ff" or sign in _LATIN_SIGNS for sign in token.decode("utf-8"))
+
+
+def _is_chinese(token: bytes) -> tuple[bool, bool]:
+    """Whether a piece is Chinese text in GB18030, and whether it is made of signs that Chinese text has.
+
+    Words of other languages whose bytes happen to be GB18030 are neither: "créée", where one "character" stands inside
+    a word of letters, and words of small letters in Cyrillic.
+    """
+    try:
+        text = token.decode(CHINESE)
+    except UnicodeError:
+        return False, False
+    characters = listed = inside = 0
+    for match in islice(_ONE_NOT_ASCII.finditer(text), _ENOUGH):
+        i, sign = match.start(), match.group()
+        code = sign.encode(CHINESE)
+        if "\u4e00" <= sign <= "\u9fff":
+            characters += 1
+            listed += bool(_GB_CHARACTER.fullmatch(code))
+            # one "character" between letters
+            before, behind = text[max(i - 1, 0) : i], text[i + 1 : i + 2]
+            inside += before.isascii() and before.isalpha() and behind.isascii()
+        elif not _GB_SIGN.fullmatch(code):
+            return False, False
+    words = all(_SMALL_LETTERS.fullmatch(run.group()) for run in islice(_HIGH.finditer(token), _ENOUGH))
+    return characters > inside and listed >= 0.5 * characters and not words, not characters
+
+
+def _is_european(token: bytes, encoding: str) -> bool:
+    if not _is(token, encoding):
+        return False
+    text = token.decode(encoding)
+    for match in islice(_NOT_ASCII.finditer(text), _ENOUGH):
+        run = match.group()
+        if len(run) > 3 or (encoding == "cp1252" and len(run) > 1 and not run.isalpha()):
+            # Windows-1252 beyond Latin-1 is quotes and dashes, one at a time
             return False
-        if any(not _CHINESE.fullmatch(run) for run in _NOT_ASCII.findall(text)):
-            return False
-        for run in _HIGH.findall(token):
-            pairs += len(run) / 2
-        single += len(_GB2312.findall(b" ".join(_HIGH.findall(token))))
-        # "créée": one "Chinese character" inside a word of letters is two accented letters
-        runs += sum(
-            not (match.end() - match.start() == 1 and text[: match.start()][-1:].isalpha())
-            for match in _NOT_ASCII.finditer(text)
-        )
-    return bool(runs) and single >= 0.5 * pairs
-
-
-def _reads_european(text: str) -> bool:
-    for run in _NOT_ASCII.findall(text):
-        if len(run) > 3 or not all(sign.isalpha() or sign in _LATIN_SIGNS for sign in run):
+        if all(sign in _LATIN_SIGNS for sign in run):
+            continue
+        around = text[max(match.start() - 1, 0) : match.start()] + text[match.end() : match.end() + 1]
+        in_word = any(sign.isascii() and sign.isalpha() for sign in around)
+        if len(run) > 1 + in_word or any(sign == "ƒ" or not (sign.isalpha() or sign in _LATIN_SIGNS) for sign in run):
             return False
     return True
