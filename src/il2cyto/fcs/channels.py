@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 import re
-from collections import Counter
 from collections.abc import Mapping
 from functools import lru_cache
 
 import numpy as np
 
 from il2cyto.errors import FcsError
+from il2cyto.fcs.text import cut
 from il2cyto.kernels import decode
 from il2cyto.sample import Channel, Repair, RowLayout
 
@@ -39,7 +39,7 @@ def keyword_number(keywords: Mapping[str, str], key: str, name: str) -> float:
     text = keywords[key].strip()
     number = _number(text)
     if number is None:
-        raise FcsError("{file}: {key} is {found!r}, wanted a number", file=name, key=key, found=text)
+        raise FcsError("{file}: {key} is {found!r}, wanted a number", file=name, key=key, found=cut(text))
     return number
 
 
@@ -49,7 +49,7 @@ def keyword_integer(keywords: Mapping[str, str], key: str, name: str, *, least: 
     if number != int(number) or number < least:
         raise FcsError(
             "{file}: {key} is {found!r}, wanted a whole number of at least {least}",
-            file=name, key=key, found=keywords[key].strip(), least=least,
+            file=name, key=key, found=cut(keywords[key].strip()), least=least,
         )  # fmt: skip
     return int(number)
 
@@ -65,6 +65,11 @@ def _short_number(text: str) -> float | None:
         return None
     number = float(text)
     return number if math.isfinite(number) else None
+
+
+def _with_comma(text: str) -> float | None:
+    """Read a number that a program under a European locale has written: ``0,01``."""
+    return _number(text.replace(",", ".")) if text.count(",") == 1 else None
 
 
 def parse_channels(
@@ -87,7 +92,8 @@ def parse_channels(
     default_type = keywords["$DATATYPE"].strip().upper()
     repairs: list[Repair] = []
     channels = []
-    has_step = (_number(keywords.get("$TIMESTEP", "").strip()) or 0) > 0
+    step = keywords.get("$TIMESTEP", "").strip()
+    has_step = (_number(step) or _with_comma(step) or 0) > 0
     for number in range(1, n + 1):
         prefix = f"$P{number}"
         datatype = _datatype(keywords, prefix, default_type, version, name, repairs)
@@ -114,12 +120,12 @@ def parse_channels(
         )
     if len({channel.datatype == "A" for channel in channels}) > 1:
         raise FcsError("{file}: some parameters are ASCII (A) and some are not; such a file cannot be", file=name)
-    for pnn, count in Counter(channel.pnn for channel in channels).items():
-        if count > 1:
-            places = [channel.index + 1 for channel in channels if channel.pnn == pnn]
-            repairs.append(
-                Repair(f"$P{places[1]}N", f"{pnn!r}, as parameter {places[0]}", "told apart by their numbers", False)
-            )
+    first: dict[str, int] = {}
+    for channel in channels:
+        number = channel.index + 1
+        if first.setdefault(channel.pnn, number) != number:
+            found = f"{cut(channel.pnn)!r}, as parameter {first[channel.pnn]}"
+            repairs.append(Repair(f"$P{number}N", found, "told apart by their numbers", False))
     return tuple(channels), tuple(repairs)
 
 
@@ -131,7 +137,7 @@ def _datatype(
     if datatype not in ("I", "F", "D", "A"):
         raise FcsError(
             "{file}: {key} is {found!r}, wanted I, F, D or A",
-            file=name, key=f"{prefix}DATATYPE" if own else "$DATATYPE", found=datatype,
+            file=name, key=f"{prefix}DATATYPE" if own else "$DATATYPE", found=cut(datatype),
         )  # fmt: skip
     if own and own != default and version < "FCS3.2":
         repairs.append(Repair(f"{prefix}DATATYPE", f"{own} in {version}", f"{own}, as FCS 3.2 means it", True))
@@ -165,17 +171,17 @@ def _range(
     text = keywords.get(key, "").strip()
     number = _number(text)
     whole = datatype == "I"
-    if number is None or (number <= 0 and whole):
-        if amplification[0]:
-            raise FcsError(
-                "{file}: {key} is {found!r}; a logarithmic parameter needs its range", file=name, key=key, found=text
-            )
-        if number is None or number < 0 or whole:
-            assumed = "no mask: every stored bit counts" if whole else "no range; this type needs none"
-            repairs.append(Repair(key, text or "missing", assumed, whole))
-        return math.nan if number is None else number
+    if amplification[0] and not (number or 0) > 0:
+        raise FcsError(
+            "{file}: {key} is {found!r}; a logarithmic parameter needs its range", file=name, key=key, found=cut(text)
+        )
+    # a range of 1 would leave no number but 0
+    if number is None or number < 0 or (whole and number <= 1):
+        assumed = "no mask: every stored bit counts" if whole else "no range; this type needs none"
+        repairs.append(Repair(key, cut(text) or "missing", assumed, whole))
+        return math.nan if number is None or number < 0 else number
     if whole and number > _EXACT:
-        repairs.append(Repair(key, text, "whole numbers above 2^53 are rounded to float64", True))
+        repairs.append(Repair(key, cut(text), "whole numbers above 2^53 are rounded to float64", True))
     return number
 
 
@@ -188,15 +194,17 @@ def _amplification(
         repairs.append(Repair(key, "missing", "0,0 (linear)", datatype == "I"))
         return 0.0, 0.0
     numbers = [_number(part.strip()) for part in text.split(",")]
-    if len(numbers) != 2 or numbers[0] is None or numbers[1] is None:
-        raise FcsError("{file}: {key} is {found!r}, wanted two numbers like 4,1", file=name, key=key, found=text)
-    decades, offset = numbers[0], numbers[1]
     if datatype in ("F", "D"):
-        if decades:
-            repairs.append(Repair(key, text, "0,0: floating-point values are stored linear", True))
+        if len(numbers) != 2 or numbers[0] != 0:
+            repairs.append(Repair(key, cut(text), "0,0: floating-point values are stored linear", True))
         return 0.0, 0.0
+    if len(numbers) != 2 or numbers[0] is None or numbers[1] is None:
+        raise FcsError("{file}: {key} is {found!r}, wanted two numbers like 4,1", file=name, key=key, found=cut(text))
+    decades, offset = numbers[0], numbers[1]
     if decades < 0 or offset < 0:
-        raise FcsError("{file}: {key} is {found!r}; neither number may be negative", file=name, key=key, found=text)
+        raise FcsError(
+            "{file}: {key} is {found!r}; neither number may be negative", file=name, key=key, found=cut(text)
+        )
     if decades and not offset:
         repairs.append(Repair(key, text, f"{decades:g},1", True))
         offset = 1.0
@@ -217,16 +225,24 @@ def _gain(
     text = keywords.get(key, "").strip()
     if not text:
         return 1.0
-    gain = keyword_number(keywords, key, name)
+    gain = _number(text)
+    if gain is None and not is_time and not amplification[0]:
+        gain = _with_comma(text)
+        if gain is None:
+            raise FcsError("{file}: {key} is {found!r}, wanted a number", file=name, key=key, found=cut(text))
+        repairs.append(Repair(key, text, f"{gain:g}: a decimal comma", True))
+    if gain is None:
+        repairs.append(Repair(key, cut(text), "1: a gain does not go with time or a logarithmic amplification", False))
+        return 1.0
     if gain == 0:
-        repairs.append(Repair(key, text, "1", False))
+        repairs.append(Repair(key, cut(text), "1", False))
         return 1.0
     if gain < 0:
-        raise FcsError("{file}: {key} is {found!r}; a gain cannot be negative", file=name, key=key, found=text)
+        raise FcsError("{file}: {key} is {found!r}; a gain cannot be negative", file=name, key=key, found=cut(text))
     if gain != 1.0 and amplification[0]:
-        repairs.append(Repair(key, text, "1: a gain does not go with logarithmic amplification", True))
+        repairs.append(Repair(key, cut(text), "1: a gain does not go with logarithmic amplification", True))
     elif gain != 1.0 and is_time:
-        repairs.append(Repair(key, text, "1: $TIMESTEP alone scales time", not has_step))
+        repairs.append(Repair(key, cut(text), "1: $TIMESTEP alone scales time", not has_step))
     return gain
 
 
@@ -246,9 +262,11 @@ def time_step(keywords: Mapping[str, str], channels: tuple[Channel, ...]) -> tup
         repairs.append(Repair("$PnN", f"{len(clocks)} time channels: {found}", "each in ticks of $TIMESTEP", True))
     text = keywords.get("$TIMESTEP", "").strip()
     step = _number(text)
+    if step is None and (step := _with_comma(text)):
+        repairs.append(Repair("$TIMESTEP", text, f"{step:g}: a decimal comma", True))
     if step is not None and step > 0:
         return step, tuple(repairs)
-    repairs.append(Repair("$TIMESTEP", text or "missing", "1: time stays in ticks", True))
+    repairs.append(Repair("$TIMESTEP", cut(text) or "missing", "1: time stays in ticks", True))
     return 1.0, tuple(repairs)
 
 
@@ -294,7 +312,7 @@ def row_layout(
         decades, f2 = channel.amplification
         if channel.is_time:
             # the sum of both words is the time in seconds
-            ticks = step * 2.0 ** words[0].bits if words is not None and channel is words[1] else step
+            ticks = step * float(int(_mask(words[0])) + 1) if words is not None and channel is words[1] else step
             if ticks != 1.0:
                 scale[i], argument[i] = decode.MULTIPLY, ticks
         elif decades:
@@ -316,8 +334,8 @@ def row_layout(
 
 def _mask(channel: Channel) -> np.uint64:
     full = (1 << channel.bits) - 1
-    if channel.datatype != "I" or not channel.range > 0:
+    if channel.datatype != "I" or not channel.range > 1:
         return np.uint64(full)
     # the next power of two >= range; a power of two itself masks to range - 1 (FCS 3.1, $PnR)
     needed = (1 << max(math.ceil(channel.range) - 1, 0).bit_length()) - 1
-    return np.uint64(min(full, max(needed, 1)))
+    return np.uint64(min(full, needed))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 
 from il2cyto.compensation import COMPENSATED_PREFIXES, SpilloverMatrix
@@ -66,18 +67,19 @@ def _spellings(channels: tuple[Channel, ...]) -> list[tuple[str, Callable[[str],
 
     def once(spell: Callable[[Channel], str]) -> dict[str, str]:
         spelled = [spell(channel) for channel in channels]
-        return {word: name for word, name in zip(spelled, names, strict=True) if spelled.count(word) == 1 and word}
+        count = Counter(spelled)
+        return {word: name for word, name in zip(spelled, names, strict=True) if count[word] == 1 and word}
 
     labels = once(lambda channel: channel.pns)
     under = once(lambda channel: channel.pnn.replace("/", "_"))
-    bare = {_bare(name): name for name in names}
+    bare = once(lambda channel: _bare(channel.pnn))
 
     def by_number(word: str) -> str | None:
         return names[int(word) - 1] if word.isascii() and word.isdecimal() and 1 <= int(word) <= len(names) else None
 
     return [
         ("names in angle brackets or with a prefix", lambda word: bare.get(_bare(word))),
-        ("names with _ for /", lambda word: under.get(word)),
+        ("names with _ for /, or the reverse", lambda word: under.get(word.replace("/", "_"))),
         ("labels ($PnS) as names", lambda word: labels.get(word)),
         ("parameter numbers as names", lambda word: by_number(word)),
     ]

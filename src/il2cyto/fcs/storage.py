@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from il2cyto.errors import FcsError
+from il2cyto.fcs.text import cut
 from il2cyto.sample import Channel, Repair
 
 LITTLE, BIG = 0, 1
@@ -49,7 +50,7 @@ class Storage:
         return None if 0 in self.widths else sum(self.widths) * n_events
 
     def events_in(self, n_bytes: int) -> int:
-        """Return how many whole events some bytes hold."""
+        """Return how many whole events some bytes hold; 0 where that is not known without the numbers."""
         if self.form == "packed":
             return n_bytes * 8 // sum(self.widths)
         return n_bytes // self.stride if self.stride else 0
@@ -97,7 +98,9 @@ def byte_order(
     order = tuple(int(part) for part in parts if re.fullmatch("[1-8]", part))
     if len(order) != len(parts) or sorted(order) != list(range(1, len(order) + 1)):
         raise FcsError(
-            "{file}: $BYTEORD is {found!r}, wanted an order like 1,2,3,4 or 4,3,2,1 or 3,4,1,2", file=name, found=text
+            "{file}: $BYTEORD is {found!r}, wanted an order like 1,2,3,4 or 4,3,2,1 or 3,4,1,2",
+            file=name,
+            found=cut(text),
         )
     return order
 
@@ -165,7 +168,7 @@ def _unpack(
     out = np.zeros(n_events, dtype=np.dtype(kind))
     total = sum(widths)
     # a multiple of eight events ends on a byte
-    step = max(_BLOCK_BITS // total // 8, 1) * 8
+    step = max(_BLOCK_BITS // max(total, 64) // 8, 1) * 8
     bitorder = "big" if end == BIG else "little"
     for first in range(0, n_events, step):
         count = min(step, n_events - first)
