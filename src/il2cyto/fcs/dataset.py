@@ -14,15 +14,17 @@ from numpy.typing import NDArray
 
 from il2cyto.errors import FcsError
 from il2cyto.fcs.channels import keyword_integer, parse_channels
-from il2cyto.fcs.header import LENGTH, Header, other_segments, parse_header
+from il2cyto.fcs.header import LENGTH, VERSIONS, Header, other_segments, parse_header
 from il2cyto.fcs.segments import DataPlace, check_crc, locate_data, offset_keyword, segment
 from il2cyto.fcs.storage import possible_storage
-from il2cyto.fcs.text import Text, parse_text
+from il2cyto.fcs.text import Text, cut, parse_text
 from il2cyto.sample import Channel, Repair
 
 _MAX_TEXT = 100_000_000
 _MAX_DATASETS = 10_000
 _FIRST_BYTES = 1 << 16
+#: Bytes in which offsets of OTHER segments may stand.
+_MAX_OTHER = 1 << 16
 _Fetch = Callable[[int, int], bytes]
 
 
@@ -270,7 +272,9 @@ def _read_head(
     header, found = parse_header(fetch(start, start + LENGTH), name)
     repairs = list(found)
     begin, end = header.text
-    if start + end >= size:
+    if start + end == size:
+        repairs.append(Repair("HEADER TEXT", f"{begin} to {end}, one byte behind the file", f"to {end - 1}", False))
+    elif start + end > size:
         raise FcsError(
             "{file}: HEADER places TEXT at bytes {begin} to {end}, but the file has {size}; it is cut short",
             file=name, begin=start + begin, end=start + end, size=size,
@@ -280,55 +284,72 @@ def _read_head(
     text = parse_text(fetch(start + begin, start + end + 1), name, header.version, encoding)
     repairs += text.repairs
     keywords = text.keywords
-    for key, value in _supplemental(fetch, size - start, start, header, text, name, repairs).items():
+    extra, also = _supplemental(fetch, size - start, start, header, text, name, encoding, repairs)
+    for key, value in extra.items():
         if key not in keywords:
             keywords[key] = value
         elif keywords[key].strip() != value.strip():
             repairs.append(Repair(key, "another value in supplemental TEXT", "the value of primary TEXT", True))
-    mode = keywords.get("$MODE", "").strip().upper() or "L"
-    if mode != "L":
+    mode = keywords.get("$MODE", "").strip().upper()
+    if mode not in ("", "L"):
         raise FcsError(
             "{file}: $MODE is {found!r}: histograms are no events; only list mode (L) can be read",
-            file=name,
-            found=mode,
-        )
+            file=name, found=cut(mode),
+        )  # fmt: skip
+    if not mode and header.version < "FCS3.2":
+        repairs.append(Repair("$MODE", "missing", "L: events, no histogram", False))
     channels, found = parse_channels(keywords, name, header.version)
     repairs += found
     n_events = keyword_integer(keywords, "$TOT", name) if keywords.get("$TOT", "").strip() else None
     next_data = _next(fetch, size, start, index, keywords, repairs)
     head = FcsHeader(
         name, index, start, header.version, MappingProxyType(keywords), channels, n_events,
-        text.delimiter, text.encoding, next_data, tuple(repairs),
+        text.delimiter, _both(text.encoding, also), next_data, tuple(repairs),
     )  # fmt: skip
     return head, header
 
 
+def _both(encoding: str, other: str) -> str:
+    words = {*encoding.split("+"), *other.split("+")}
+    return "+".join(sorted(words - {"ascii"})) or "ascii"
+
+
 def _supplemental(
-    fetch: _Fetch, size: int, start: int, header: Header, text: Text, name: str, repairs: list[Repair]
-) -> dict[str, str]:
+    fetch: _Fetch,
+    size: int,
+    start: int,
+    header: Header,
+    text: Text,
+    name: str,
+    encoding: str | None,
+    repairs: list[Repair],
+) -> tuple[dict[str, str], str]:
+    """Return the keywords of supplemental TEXT and its encoding; nothing where there is none."""
+    written = [text.keywords.get(key, "").strip() for key in ("$BEGINSTEXT", "$ENDSTEXT")]
     begin, end = (offset_keyword(text.keywords, key) for key in ("$BEGINSTEXT", "$ENDSTEXT"))
-    if not begin or not end:
-        return {}
-    shown = f"{begin} to {end}"
+    shown = " to ".join(cut(word) or "?" for word in written)
+    if (begin, end) in ((0, 0), (0, -1)) or not any(written):
+        return {}, "ascii"
     if begin == header.text[0]:
         repairs.append(Repair("$BEGINSTEXT", f"{shown}, which is TEXT itself", "no supplemental TEXT", False))
-        return {}
-    if not LENGTH <= begin < end < size or end - begin > _MAX_TEXT:
+        return {}, "ascii"
+    # an end that is one too large is the commonest mistake; `fetch` stops with the file
+    if begin is None or end is None or not LENGTH <= begin < end <= size or end - begin > _MAX_TEXT:
         repairs.append(Repair("$BEGINSTEXT", f"{shown}, which is not in the file", "no supplemental TEXT", True))
-        return {}
+        return {}, "ascii"
     content = fetch(start + begin, start + end + 1)
     if content[:1] != text.delimiter.encode("latin-1"):
         repairs.append(Repair("$BEGINSTEXT", f"{shown}, where no TEXT is", "no supplemental TEXT", True))
-        return {}
+        return {}, "ascii"
     if not content.strip(content[:1] + b" \t\r\n\0"):
-        return {}
+        return {}, "ascii"
     try:
-        extra = parse_text(content, name, header.version, None if text.encoding == "ascii" else text.encoding)
+        extra = parse_text(content, name, header.version, encoding)
     except FcsError:
         repairs.append(Repair("$BEGINSTEXT", f"{shown}, which does not parse", "no supplemental TEXT", True))
-        return {}
+        return {}, "ascii"
     repairs += extra.repairs
-    return extra.keywords
+    return extra.keywords, extra.encoding
 
 
 def _next(
@@ -342,24 +363,38 @@ def _next(
     if index + 1 >= _MAX_DATASETS:
         repairs.append(Repair("$NEXTDATA", written, f"no data set behind number {index}", True))
         return None
-    if offset is not None and offset >= LENGTH and start + offset + LENGTH <= size:
-        if fetch(start + offset, start + offset + 4) == b"FCS2" or fetch(start + offset, start + offset + 4) == b"FCS3":
+    if offset is not None and offset >= LENGTH:
+        if _begins_here(fetch, size, start + offset):
             return start + offset
-        if start and offset > start and fetch(offset, offset + 4) in (b"FCS2", b"FCS3"):
+        if offset > start > 0 and _begins_here(fetch, size, offset):
             repairs.append(Repair("$NEXTDATA", written, "counted from the start of the file", False))
             return offset
-    repairs.append(Repair("$NEXTDATA", f"{written}, where no data set is", "the last data set", False))
+    repairs.append(Repair("$NEXTDATA", f"{cut(written)}, where no data set is", "the last data set", False))
     return None
+
+
+def _begins_here(fetch: _Fetch, size: int, at: int) -> bool:
+    return at + LENGTH <= size and fetch(at, at + 6).decode("latin-1") in VERSIONS
+
+
+def _analysis(head: FcsHeader, header: Header, size: int, repairs: list[Repair]) -> tuple[int, int] | None:
+    said = (offset_keyword(head.keywords, "$BEGINANALYSIS"), offset_keyword(head.keywords, "$ENDANALYSIS"))
+    found = segment(header.analysis, size) or segment(said, size)
+    given = [pair for pair in (header.analysis, said) if pair[0] and pair[1]]
+    if given and found is None:
+        shown = ", ".join(f"{begin} to {end}" for begin, end in given)
+        repairs.append(Repair("$BEGINANALYSIS", f"{shown}, which is not in the file", "no ANALYSIS", False))
+    return found
 
 
 def _segments(buffer: NDArray[np.uint8], head: FcsHeader, header: Header) -> Dataset:
     view = buffer[head.start :]
     size = view.size
     repairs = list(head.repairs)
-    others = other_segments(bytes(view[LENGTH : header.text[0]]), size)
-    analysis = segment(header.analysis, size) or segment(
-        (offset_keyword(head.keywords, "$BEGINANALYSIS"), offset_keyword(head.keywords, "$ENDANALYSIS")), size
-    )
+    claims = (header.data, header.analysis, (offset_keyword(head.keywords, "$BEGINDATA") or 0, 0))
+    first = min(begin for begin, _ in (header.text, *claims) if begin >= LENGTH)
+    others = other_segments(bytes(view[LENGTH : min(first, LENGTH + _MAX_OTHER)]), size)
+    analysis = _analysis(head, header, size, repairs)
     supplement = segment(
         (offset_keyword(head.keywords, "$BEGINSTEXT"), offset_keyword(head.keywords, "$ENDSTEXT")), size
     )

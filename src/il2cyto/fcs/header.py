@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from il2cyto.errors import FcsError
@@ -10,6 +11,7 @@ from il2cyto.sample import Repair
 LENGTH = 58
 LARGEST = 99_999_999
 VERSIONS = ("FCS2.0", "FCS3.0", "FCS3.1", "FCS3.2")
+_NUMBERS = re.compile(rb"[ \x000-9]*")
 _SEGMENTS = ("TEXT", "DATA", "ANALYSIS")
 
 
@@ -52,7 +54,7 @@ def parse_header(content: bytes, name: str) -> tuple[Header, tuple[Repair, ...]]
     repairs: list[Repair] = []
     pairs = []
     for i, segment in enumerate(_SEGMENTS):
-        cells = [content[10 + 8 * k : 18 + 8 * k].decode("latin-1").strip() for k in (2 * i, 2 * i + 1)]
+        cells = [content[10 + 8 * k : 18 + 8 * k].decode("latin-1").strip(" \0\t\r\n") for k in (2 * i, 2 * i + 1)]
         numbers = [_offset(cell) for cell in cells]
         # a blank is how FCS 2.0 and 3.0 leave ANALYSIS out; TEXT cannot be done without
         if segment == "TEXT" and None in numbers:
@@ -91,17 +93,32 @@ def other_segments(content: bytes, size: int) -> tuple[tuple[int, int], ...]:
     size
         Bytes from the start of the data set to the end of the file.
     """
-    stripped = content.rstrip(b" \0")
-    if not stripped or set(stripped) - set(b" 0123456789"):
-        return ()
+    match = _NUMBERS.match(content)
+    numbers = match.group() if match else b""
     for width in (8, 10, 14):
-        cells = [content[i : i + width].strip(b" \0") for i in range(0, len(content) - width + 1, width)]
-        numbers = [int(cell) if cell.isdigit() else 0 for cell in cells]
-        # a wrong width cuts numbers in two: then a cell holds a blank between digits or the pairs make no sense
-        if any(cell and not cell.isdigit() for cell in cells) or len(stripped) > len(cells) * width:
-            continue
-        pairs = list(zip(numbers[::2], numbers[1::2], strict=False))
-        given = [(begin, end) for begin, end in pairs if begin or end]
-        if all(LENGTH <= begin <= end for begin, end in given):
-            return tuple((begin, min(end, size - 1)) for begin, end in given if begin < size)
+        pairs = _pairs_of_width(numbers, width)
+        if pairs:
+            return tuple((begin, min(end, size - 1)) for begin, end in pairs if begin < size)
     return ()
+
+
+def _pairs_of_width(numbers: bytes, width: int) -> list[tuple[int, int]]:
+    """Read offsets of one width; none if a number does not keep to its cell, or a pair makes no sense."""
+    pairs: list[tuple[int, int]] = []
+    at, stop = 0, len(numbers)
+    while at + 2 * width <= stop:
+        cells = [numbers[at + k * width : at + (k + 1) * width].strip(b" \0") for k in (0, 1)]
+        at += 2 * width
+        if not any(cells):
+            continue
+        # a wrong width cuts numbers in two, or leaves a blank between digits
+        if not all(cell.isdigit() for cell in cells):
+            return []
+        begin, end = map(int, cells)
+        if begin or end:
+            if not LENGTH + at <= begin <= end:
+                return []
+            pairs.append((begin, end))
+            # the segment itself may hold digits
+            stop = min(stop, begin - LENGTH)
+    return [] if numbers[at:stop].strip(b" \0") else pairs

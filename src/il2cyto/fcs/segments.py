@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from il2cyto.errors import FcsError
 from il2cyto.fcs.header import LARGEST, LENGTH, Header
 from il2cyto.fcs.storage import Storage
+from il2cyto.fcs.text import cut
 from il2cyto.sample import Repair
 
 CRC_LENGTH = 8
@@ -91,10 +92,12 @@ def locate_data(
     """
     places = list(_claims(header, keywords, repairs))
     if n_events == 0:
+        _refuse_untold_events(places, storages[0], size, neighbours, name)
         return DataPlace(0, 0, 0, storages[0])
     if not places:
         if n_events:
             raise FcsError("{file}: $TOT announces {n} events but no DATA segment is given", file=name, n=n_events)
+        repairs.append(Repair("$TOT", "missing", "0: there is no DATA", True))
         return DataPlace(0, 0, 0, storages[0])
     fits = [(place, storage) for place in places for storage in storages if _exact(place, storage, n_events, size)]
     fits = _first_storage([fit for fit in fits if _free(fit[0], fit[1], n_events, neighbours)])
@@ -105,6 +108,11 @@ def locate_data(
         raise _refusal(places, storages, n_events, size, neighbours, name)
     chosen, storage = _decide(fits, neighbours, name)
     if n_events is None:
+        if chosen.end is None:
+            raise FcsError(
+                "{file}: neither $TOT nor an offset says where the events end; what follows them cannot be told apart",
+                file=name,
+            )
         n_events = storage.events_in(_span(chosen, size))
         repairs.append(Repair("$TOT", "missing", str(n_events), True))
     length = storage.length(n_events)
@@ -118,14 +126,16 @@ def locate_data(
 def _claims(header: Header, keywords: Mapping[str, str], repairs: list[Repair]) -> Iterator[_Place]:
     begin, end = header.data
     text_begin, text_end = (offset_keyword(keywords, key) for key in ("$BEGINDATA", "$ENDDATA"))
-    for pair in ((begin, end), (text_begin, text_end)):
+    for source, pair in (("HEADER DATA", (begin, end)), ("$BEGINDATA", (text_begin, text_end))):
         # 0 to -1 is how some writers say that there are no events
         if pair != (0, -1) and any(number is not None and number < 0 for number in pair):
-            repairs.append(
-                Repair("$BEGINDATA", f"{pair[0]} to {pair[1]}", "nothing: an offset is never negative", True)
-            )
+            repairs.append(Repair(source, f"{pair[0]} to {pair[1]}", "nothing: an offset is never negative", True))
+    for key in ("$BEGINDATA", "$ENDDATA"):
+        if keywords.get(key, "").strip() and offset_keyword(keywords, key) is None:
+            repairs.append(Repair(key, cut(keywords[key].strip()), "nothing: no whole number", True))
     if begin > 0 and end in (0, LARGEST):
         # a "split" pair: the end was too large for its eight bytes, the begin was not
+        repairs.append(Repair("HEADER DATA", f"{begin} to {end}", f"{begin} to where $ENDDATA or $TOT says", False))
         yield _Place(begin, text_end if text_end and text_end > begin else None, "HEADER")
     elif begin > 0 and end >= begin:
         yield _Place(begin, end, "HEADER")
@@ -159,9 +169,11 @@ def _holds(place: _Place, storage: Storage, n_events: int | None, size: int) -> 
     if length > size - place.begin:
         return False
     # a claim that ends behind the file or not at all has nothing to say about its length
-    open_end = place.end is None or place.end >= size
-    claimed = length if open_end else _span(place, size)
-    return length <= claimed and (storage.form == "packed" or storage.events_in(claimed) == n_events)
+    if place.end is None or place.end >= size:
+        return True
+    # an end that is one too large is the commonest mistake, also where an event is a single byte
+    more = storage.length(n_events + 1) or 0
+    return length <= _span(place, size) < max(more, length + 2)
 
 
 def _free(place: _Place, storage: Storage, n_events: int | None, neighbours: Sequence[tuple[int, int]]) -> bool:
@@ -171,6 +183,21 @@ def _free(place: _Place, storage: Storage, n_events: int | None, neighbours: Seq
     text_begin, text_end = neighbours[0]
     # one byte in common is the mistake of a TEXT that is counted one too long
     return end < text_begin or place.begin >= text_end
+
+
+def _refuse_untold_events(
+    places: Sequence[_Place], storage: Storage, size: int, neighbours: Sequence[tuple[int, int]], name: str
+) -> None:
+    """Refuse a file that says 0 events and has some: leaving them out would look like an empty tube."""
+    for place in places:
+        # a single byte is how others say that DATA is empty, and old offsets may point behind a file that is
+        real = place.end is not None and place.begin < place.end <= size
+        n_events = storage.events_in(_span(place, size)) if real else 0
+        if n_events and place.begin >= LENGTH and _free(place, storage, n_events, neighbours):
+            raise FcsError(
+                "{file}: $TOT says 0 events, but DATA at bytes {begin} to {end} holds {have}; the file is damaged",
+                file=name, begin=place.begin, end=place.end, have=n_events,
+            )  # fmt: skip
 
 
 def _first_storage(fits: list[tuple[_Place, Storage]]) -> list[tuple[_Place, Storage]]:
@@ -215,9 +242,9 @@ def _refusal(
     length = storage.length(n_events) or 0
     if length > size - place.begin:
         return FcsError(
-            "{file}: $TOT announces {n} events of {stride} bytes from byte {begin} on, but the file ends after {have}; "
+            "{file}: $TOT announces {n} events ({length} bytes) from byte {begin} on, but the file ends after {have}; "
             "it is truncated, copy it from the instrument again",
-            file=name, n=n_events, stride=storage.stride, begin=place.begin,
+            file=name, n=n_events, length=length, begin=place.begin,
             have=storage.events_in(max(size - place.begin, 0)),
         )  # fmt: skip
     return FcsError(
@@ -236,7 +263,7 @@ def _record(header: Header, chosen: _Place, places: Sequence[_Place], length: in
     elif any(place.end != end for place in places):
         repairs.append(Repair("$ENDDATA", shown, f"{end}, as $TOT demands", False))
     if header.version != "FCS2.0" and in_header and not in_text:
-        repairs.append(Repair("$BEGINDATA", "missing or 0", f"HEADER: {chosen.begin} to {end}", False))
+        repairs.append(Repair("$BEGINDATA", "missing or impossible", f"HEADER: {chosen.begin} to {end}", False))
 
 
 def segment(pair: tuple[int | None, int | None], size: int) -> tuple[int, int] | None:
