@@ -162,6 +162,7 @@ def test_many_blocks(tmp_path: Path) -> None:
         (np.zeros((2, 2)), {"channels": ["A", "B"], "markers": ["x"]}, "1 markers for 2 channels"),
         (np.zeros((2, 2)), {"channels": ["A", "B"], "ranges": [1]}, "1 ranges for 2 channels"),
         (np.zeros((2, 2)), {"channels": ["A", "B"], "ranges": [1, 0]}, "range 0 of B cannot be"),
+        (np.zeros((2, 2), "u1"), {"channels": ["A", "B"], "ranges": [2, 1]}, "range 1 of B cannot be"),
         (np.zeros((2, 2)), {"channels": ["A", "B"], "keep": ["$CYT"]}, "keep= cannot be given here"),
         (np.zeros((2, 2)), {"channels": ["A", "B"], "keywords": {"$TOT": "5"}}, "set by the writer"),
         (np.zeros((2, 2)), {"channels": ["A", "B"], "keywords": {"$p1b": "5"}}, "set by the writer"),

@@ -183,11 +183,11 @@ def _check_names(channels: Sequence[str], n: int, name: str) -> None:
 def _range(column: NDArray[np.generic], datatype: str, given: float | None, channel: str, name: str) -> str:
     if given is None:
         return number_text(_FLOAT_RANGE) if datatype != "I" else str(256**column.dtype.itemsize)
-    if not (math.isfinite(given) and given > 0):
+    if not math.isfinite(given) or given <= (datatype == "I"):
         raise FcsError("{file}: range {given} of {found} cannot be", file=name, given=given, found=channel)
     if datatype == "I" and len(column):
         # a reader masks integers to the bits that the range needs (FCS 3.1, $PnR): what is above would be lost
-        bits = max(math.ceil(given) - 1, 1).bit_length()
+        bits = (math.ceil(given) - 1).bit_length()
         largest = int(column.max())
         if largest >> bits:
             raise FcsError(

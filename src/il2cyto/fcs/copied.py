@@ -132,7 +132,11 @@ def _numbers(sample: Sample, types: list[str], version: str) -> dict[str, str | 
             found[f"{prefix}N"] = told(f"{prefix}N", channel.pnn)
         decades, offset = channel.amplification
         found[f"{prefix}E"] = told(f"{prefix}E", f"{number_text(decades)},{number_text(offset)}" if decades else "0,0")
-        found[f"{prefix}R"] = told(f"{prefix}R", *_range(sample, channel, types[i]))
+        if logarithmic:
+            # it is the scale as well: only the file's own keeps the numbers
+            found[f"{prefix}R"] = sample.keywords.get(f"{prefix}R", number_text(channel.range))
+        else:
+            found[f"{prefix}R"] = told(f"{prefix}R", *_range(sample, channel, types[i]))
         gain = told(f"{prefix}G", "")
         forbidden = version == "3.2" and (channel.is_time or logarithmic)
         found[f"{prefix}G"] = None if forbidden or not gain else gain
@@ -148,20 +152,21 @@ def _range(sample: Sample, channel: Channel, datatype: str) -> tuple[str, bool]:
         return ("262144" if math.isnan(channel.range) else number_text(channel.range)), False
     mask = int(sample.layout.mask[channel.index])
     full = (1 << 8 * int(sample.layout.width[channel.index])) - 1
-    own = channel.range > 0 and min(full, (1 << max(math.ceil(channel.range) - 1, 1).bit_length()) - 1) == mask
+    own = channel.range > 1 and min(full, (1 << (math.ceil(channel.range) - 1).bit_length()) - 1) == mask
     return str(mask + 1), not own
 
 
-def _spillover(sample: Sample, chosen: Mapping[str, str], name: str) -> dict[str, str | None]:
+def _spillover(sample: Sample, chosen: Mapping[str, str], file: str) -> dict[str, str | None]:
     """Return what replaces a matrix that was not read as it stands, if it is to be in the copy at all."""
     keys = [key for key in SPILLOVER_KEYWORDS if sample.keywords.get(key, "").strip()]
     repaired = {repair.keyword for repair in sample.repairs}
     if not keys or keys[0] not in repaired or keys[0] not in chosen:
         return {}
     found: dict[str, str | None] = dict.fromkeys(keys)
-    if sample.spillover is not None:
-        matrix = sample.spillover
-        found["$SPILLOVER"] = spillover_keyword(matrix.detectors, matrix.values, sample.names, name)
+    matrix = sample.spillover
+    # a name that two channels share, or that holds a comma, cannot stand in $SPILLOVER; the file had its number
+    if matrix is not None and all("," not in name and sample.names.count(name) == 1 for name in matrix.detectors):
+        found["$SPILLOVER"] = spillover_keyword(matrix.detectors, matrix.values, sample.names, file)
     return found
 
 
