@@ -90,7 +90,7 @@ class EllipsoidGate:
         Matrix ``S``, `n` rows of `n`, invertible. The formula is applied as written even where ``S`` is not symmetric
         positive definite, because published Gating-ML holds such gates; `is_ellipsoid` tells.
     distance_square
-        ``D`` > 0, the square of the Mahalanobis distance of the surface.
+        ``D`` >= 0, the square of the Mahalanobis distance of the surface; 0 holds the centre alone.
     """
 
     dimensions: tuple[Dimension, ...]
@@ -107,10 +107,12 @@ class EllipsoidGate:
         matrix = np.array(self.covariance)
         if not np.isfinite(matrix).all() or not all(map(math.isfinite, self.mean)):
             raise GateError("an ellipsoid gate wants finite numbers")
-        if np.linalg.matrix_rank(matrix) < n:
+        # axes may differ by many decades (scatter beside a scale of 0 to 1), so the rank is that of the scaled matrix
+        spread = np.sqrt(np.abs(matrix).max(axis=1))
+        if not spread.all() or np.linalg.matrix_rank(matrix / np.outer(spread, spread)) < n:
             raise GateError("the covariance of an ellipsoid gate is singular")
-        if not math.isfinite(self.distance_square) or self.distance_square <= 0:
-            raise GateError(f"distance square {self.distance_square}: must be finite and > 0")
+        if not math.isfinite(self.distance_square) or self.distance_square < 0:
+            raise GateError(f"distance square {self.distance_square}: must be finite and >= 0")
 
     @property
     def is_ellipsoid(self) -> bool:

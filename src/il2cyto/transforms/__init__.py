@@ -11,11 +11,13 @@ from il2cyto.transforms.base import Transform, check_keys
 from il2cyto.transforms.biex import FlowJoBiex
 from il2cyto.transforms.biexponential import Hyperlog, Logicle
 from il2cyto.transforms.bounded import Bounded
+from il2cyto.transforms.clamped import Clamped
 from il2cyto.transforms.simple import Arcsinh, Linear, Log
 
 __all__ = [
     "Arcsinh",
     "Bounded",
+    "Clamped",
     "FlowJoBiex",
     "Hyperlog",
     "Linear",
@@ -31,6 +33,9 @@ _KINDS: dict[str, type[Transform]] = {kind.type: kind for kind in (Linear, Log, 
 def transform_from_dict(content: Mapping[str, Any]) -> Transform:
     """Make a transform from plain data as it stands in a strategy file.
 
+    Beside the parameters of the type there may stand ``bound_min`` and ``bound_max`` for the result, ``input_min`` and
+    ``input_max`` for the argument; the type ``identity`` does nothing but keep its argument inside bounds.
+
     Raises
     ------
     ParameterError
@@ -43,6 +48,10 @@ def transform_from_dict(content: Mapping[str, Any]) -> Transform:
     """
     given = dict(content)
     name = str(given.pop("type", ""))
+    first, last = given.pop("input_min", None), given.pop("input_max", None)
+    if name == "identity":
+        check_keys(name, given, ())
+        return Clamped(None, first, last)
     if name not in _KINDS:
         raise ParameterError(
             f"transform type {name!r} is unknown{did_you_mean(name, list(_KINDS))}; known: {', '.join(_KINDS)}"
@@ -54,6 +63,5 @@ def transform_from_dict(content: Mapping[str, Any]) -> Transform:
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise ParameterError(f"transform {name}: {key} = {value!r} must be a number")
     inner = kind(**{key: float(value) for key, value in given.items()})
-    if minimum is None and maximum is None:
-        return inner
-    return Bounded(inner, minimum, maximum)
+    bounded = inner if minimum is None and maximum is None else Bounded(inner, minimum, maximum)
+    return bounded if first is None and last is None else Clamped(bounded, first, last)

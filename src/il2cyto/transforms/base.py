@@ -54,6 +54,11 @@ class Transform(ABC):
         """Smallest float64 with a defined result; smaller ones (and NaN) are undefined."""
         return -float(np.finfo(np.float64).max)
 
+    @property
+    def top(self) -> float:
+        """Upper bound of the result; ``inf`` where there is none."""
+        return float(self.packed[1])
+
     def apply(self, x: ArrayLike) -> FloatArray:
         """Transform values.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
@@ -52,7 +53,10 @@ class Bounded(Transform):
 
     @property
     def domain_minimum(self) -> float:
-        return self.inner.domain_minimum
+        # what the function sends to -inf lies below the bound, so its result is the bound: log 0, and -inf itself
+        if self.minimum is None:
+            return self.inner.domain_minimum
+        return 0.0 if self.inner.domain_minimum > 0 else -math.inf
 
     @cached_property
     def packed(self) -> FloatArray:
