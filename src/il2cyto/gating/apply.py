@@ -60,9 +60,8 @@ def apply_strategy(strategy: GatingStrategy, sample: Sample, panel: Panel | None
     everything = np.zeros((n, n_bytes), dtype=np.uint8)
     inside, lost = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64)
     everything[running], inside[running], lost[running] = packed, counts, undefined
-    return GatingResult(
-        strategy, sample, everything, inside, lost, tuple(reasons), tuple(missing), binder.panel, tuple(binder.notes)
-    )
+    notes = (*strategy.notes, *binder.notes)
+    return GatingResult(strategy, sample, everything, inside, lost, tuple(reasons), tuple(missing), binder.panel, notes)
 
 
 class _Tables:

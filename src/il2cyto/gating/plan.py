@@ -91,13 +91,23 @@ def _linear(dimension: Dimension, lines: FloatArray, transforms: Mapping[str, Tr
     return lines if transform is None else transform.preimages(lines)
 
 
+def _top(dimension: Dimension, transforms: Mapping[str, Transform]) -> float:
+    transform = _transform(dimension, transforms)
+    return math.inf if transform is None else transform.top
+
+
 def _rectangle(gate: RectangleGate, transforms: Mapping[str, Transform]) -> CompiledGate:
     low = np.full(len(gate.limits), np.nan)
     high = np.full(len(gate.limits), np.nan)
     for i, limit in enumerate(gate.limits):
         if limit.minimum is not None and limit.minimum > -math.inf:
             low[i] = _linear(limit.dimension, np.array([limit.minimum]), transforms)[0]
-        if limit.maximum is not None and limit.maximum < math.inf:
+        # a scale that ends below the maximum leaves that side open, for infinite values too
+        if (
+            limit.maximum is not None
+            and limit.maximum < math.inf
+            and limit.maximum <= _top(limit.dimension, transforms)
+        ):
             high[i] = _linear(limit.dimension, np.array([limit.maximum]), transforms)[0]
     domain = _domain(gate.dimensions, transforms)
     return CompiledGate(engine.RECTANGLE, gate.dimensions, low, high, domain, np.empty((0, 2)), np.empty(0))
@@ -141,7 +151,10 @@ def _polygon(gate: PolygonGate, transforms: Mapping[str, Transform]) -> Compiled
     def classify(x: FloatArray, y: FloatArray, cells: NDArray[np.uint8]) -> None:
         engine.polygon_cells(x, y, vertices, 0, len(vertices), cells)
 
-    lattice = _lattice(gate.dimensions, ends, transforms, classify)
+    lattice = None
+    # a bounded scale puts infinite values on its bound, and lattices hold no infinite values
+    if all(_top(dimension, transforms) == math.inf for dimension in gate.dimensions):
+        lattice = _lattice(gate.dimensions, ends, transforms, classify)
     open_side = np.full(2, np.nan)
     return CompiledGate(
         engine.POLYGON, gate.dimensions, open_side, open_side, _domain(gate.dimensions, transforms), vertices,
@@ -156,18 +169,19 @@ def _ellipsoid(gate: EllipsoidGate, transforms: Mapping[str, Transform]) -> Comp
     lattice = None
     low, high = np.full(mean.size, np.nan), np.full(mean.size, np.nan)
     reach = np.sqrt(gate.distance_square * np.abs(np.diag(covariance))) * (1 + 1e-6)
-    if gate.is_ellipsoid:
+    # at distance 0 the box is the centre itself, which its half-open upper side must not lose
+    edges = np.stack([mean - reach, np.nextafter(mean + reach, np.inf)], axis=1)
+    boxed = gate.is_ellipsoid and all(_top(dimension, transforms) == math.inf for dimension in gate.dimensions)
+    if boxed:
         # events beyond the box around it need no transform
-        ends = zip(gate.dimensions, mean - reach, mean + reach, strict=True)
-        for i, (dimension, least, most) in enumerate(ends):
-            low[i], high[i] = _linear(dimension, np.array([least, most]), transforms)
-    if mean.size == 2 and gate.is_ellipsoid:
+        for i, dimension in enumerate(gate.dimensions):
+            low[i], high[i] = _linear(dimension, edges[i], transforms)
+    if mean.size == 2 and boxed and gate.distance_square > 0:
 
         def classify(x: FloatArray, y: FloatArray, cells: NDArray[np.uint8]) -> None:
             engine.ellipse_cells(x, y, packed, 0, cells)
 
-        ends_of_axes = np.stack([mean - reach, mean + reach], axis=1)
-        lattice = _lattice(gate.dimensions, ends_of_axes, transforms, classify)
+        lattice = _lattice(gate.dimensions, edges, transforms, classify)
     return CompiledGate(
         engine.ELLIPSOID, gate.dimensions, low, high, _domain(gate.dimensions, transforms),
         np.empty((0, 2)), packed, lattice,

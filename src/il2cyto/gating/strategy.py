@@ -75,6 +75,11 @@ class GatingStrategy:
         values uncompensated, with a note in the result.
     axes
         Transform in which each marker or channel is shown, by name; pictures only, counts do not depend on it.
+    notes
+        What a person should know of the file that the strategy came from; every result carries them.
+    custom_info
+        XML blocks of other programs in a Gating-ML file, kept for writing it again: by path of the population, by
+        ``transformation id`` or ``spectrumMatrix id``, and by an empty key for the file itself.
 
     Raises
     ------
@@ -91,6 +96,8 @@ class GatingStrategy:
     description: str = ""
     without_matrix: Literal["refuse", "uncompensated"] = "refuse"
     axes: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    custom_info: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         self.paths  # noqa: B018  # resolves every parent
@@ -152,7 +159,11 @@ class GatingStrategy:
         if population.parent in ("", ROOT):
             return -1
         wanted = [part for part in population.parent.split("/") if part not in ("", ROOT)]
-        matches = [k for k in by_name.get(wanted[-1], []) if self._written(k, by_name)[: len(wanted)] == wanted[::-1]]
+        found = {k: self._written(k, by_name) for k in by_name.get(wanted[-1], [])}
+        matches = [k for k, above in found.items() if above[: len(wanted)] == wanted[::-1]]
+        # of a/b and x/a/b, the path a/b means the first
+        from_root = [k for k in matches if found[k] == [*wanted[::-1], ROOT]]
+        matches = from_root if len(from_root) == 1 else matches
         names = {"name": population.name, "parent": population.parent}
         if not matches:
             close = did_you_mean(wanted[-1], list(by_name))
@@ -163,12 +174,12 @@ class GatingStrategy:
         return matches[0]
 
     def _written(self, k: int, by_name: dict[str, list[int]]) -> list[str]:
-        """Names from a population upwards, as far as what is written tells without doubt."""
+        """Names from a population upwards, as far as what is written tells; ends in ``root`` if it tells all."""
         names = [self.populations[k].name]
         node: int | None = k
         while node is not None and len(names) <= 2 * len(self.populations):
             parts = [part for part in self.populations[node].parent.split("/") if part not in ("", ROOT)]
-            names += parts[::-1]
+            names += parts[::-1] or [ROOT]
             above = by_name.get(parts[0], []) if parts else []
             node = above[0] if len(above) == 1 else None
         return names
