@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from il2cyto.deident.changes import FREE_TEXT, WITHHELD, Change, FileReport
@@ -102,13 +102,13 @@ def deidentify(
         # the data root that study.yaml names may be anywhere
         check_out(out, source, study.data_root)
     outcome = study.outcome if study is not None else Outcome()
-    run = _Run(out, names, found.root, study, outcome, say)
+    run = _Run(out, names, found.root, study, outcome, map_path is not None)
     run.tables(found.files)
     run.texts()
     for path in sorted({*found.files, *(study.subjects if study else ())}):
         if is_fcs(path) and path.is_file():
             run.fcs(path)
-    run.others(found)
+    run.others(found, say)
     problems = inspect_study(out / STUDY_FILE).problems if study is not None else ()
     for problem in problems:
         say(f"problem    {problem}")
@@ -119,7 +119,7 @@ def deidentify(
     settle(out)
     for path, error in outcome.failed:
         shown = path.relative_to(found.root) if path.is_relative_to(found.root) else path
-        say(f"set aside  {shown}: {error}")
+        say(printable(f"set aside  {shown}: {error}"))
     written = sum(report.written for report in outcome.reports)
     return Summary(written, len(outcome.failed), len(outcome.reports) - written - len(outcome.failed), len(problems))
 
@@ -129,14 +129,17 @@ def _study(found: Found, data_root: Path | None, names: Names) -> CleanStudy | N
     return clean_study(path, data_root, names, lambda _: False) if path in found.files else None
 
 
+@dataclass
 class _Run:
     """One run: what is written where, and what the map shall say of it."""
 
-    def __init__(
-        self, out: Path, names: Names, root: Path, study: CleanStudy | None, outcome: Outcome, say: Say
-    ) -> None:
-        self.out, self.names, self.root, self.study, self.outcome, self.say = out, names, root, study, outcome, say
-        self.hashes: dict[str, str] = {}
+    out: Path
+    names: Names
+    root: Path
+    study: CleanStudy | None
+    outcome: Outcome
+    with_hashes: bool
+    hashes: dict[str, str] = field(default_factory=dict)
 
     def tables(self, files: tuple[Path, ...]) -> None:
         """Clean tables that no study names, if they have a column of subjects."""
@@ -185,16 +188,17 @@ class _Run:
         report.changes = list(clean.changes)
         report.data_sets, report.events = len(clean.datasets), clean.n_events
         report.sha256 = hash_file(target)
-        self.hashes[target.stem] = hash_file(path)
+        if self.with_hashes:
+            self.hashes[target.stem] = hash_file(path)
 
-    def others(self, found: Found) -> None:
+    def others(self, found: Found, say: Say) -> None:
         """Count what is not copied."""
         left = [path for path in found.files if path not in self.outcome.read]
         for number, path in enumerate(left, start=1):
-            self.say(f"not copied {path.relative_to(self.root)}")
+            say(f"not copied {printable(path.relative_to(self.root))}")
             self.outcome.reports.append(FileReport(f"other {number}", "other", path))
         if found.n_outside:
-            self.say(f"not followed: {found.n_outside} links that lead out of the folder")
+            say(f"not followed: {found.n_outside} links that lead out of the folder")
             change = Change("links that lead out of the folder", WITHHELD, FREE_TEXT)
             self.outcome.reports.append(FileReport("links", "other", changes=[change] * found.n_outside))
 
@@ -204,12 +208,17 @@ class _Run:
             Line(
                 kind,
                 code,
-                original,
+                printable(original),
                 str(self.names.key.shift(original)) if kind == "subject" else "",
                 self.hashes.get(code, "") if kind == "file" else "",
             )
             for (kind, code), original in self.names.originals.items()
         ]
+
+
+def printable(text: object) -> str:
+    """Return a text that can be written as UTF-8; names of files need not be Unicode."""
+    return str(text).encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _is_result(path: Path, root: Path) -> bool:

@@ -105,6 +105,8 @@ def _hidden(path: Path, datasets: Sequence[Dataset]) -> int:
         start = dataset.head.start
         header, _ = parse_header(bytes(content[start : start + LENGTH]), path.name)
         own = [(0, LENGTH), (header.text[0], header.text[1] + 1)]
+        if dataset.others:
+            own.append((LENGTH, header.text[0]))  # their offsets, and nothing but digits and blanks
         own.append((dataset.place.begin, dataset.place.begin + dataset.place.length))
         for part in (dataset.analysis, *dataset.others):
             if part.size:

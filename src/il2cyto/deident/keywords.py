@@ -25,7 +25,7 @@ from il2cyto.deident.changes import (
 from il2cyto.deident.names import Names
 from il2cyto.deident.vocabulary import NAMES, vocabulary
 
-NUMBER = re.compile(r"[+-]?(?:\d{1,20}\.?\d{0,20}|\.\d{1,20})(?:[eE][+-]?\d{1,3})?", re.ASCII)
+NUMBER = re.compile(r"[+-]?(?:\d{1,20}(?:\.\d{0,20})?|\.\d{1,20})(?:[eE][+-]?\d{1,3})?", re.ASCII)
 #: Set by the writer or by what was found in the bytes.
 STRUCTURE = (
     "$BEGINANALYSIS", "$BEGINDATA", "$BEGINSTEXT", "$ENDANALYSIS", "$ENDDATA", "$ENDSTEXT", "$NEXTDATA", "$PAR",

@@ -41,6 +41,7 @@ class Names:
         self.key = key
         self._words = words or Vocabulary(())
         self._accept_coded = accept_coded
+        self._lists: dict[tuple[str, ...], Vocabulary] = {}
         self._known: dict[tuple[str, ...], bool] = {}
         #: Original by kind and pseudonym.
         self.originals: dict[tuple[str, str], str] = {}
@@ -53,12 +54,16 @@ class Names:
         OutputError
             If two ids have one pseudonym: less likely than 1 in 10^10 for a million ids.
         """
-        if self._accept_coded and CODED.fullmatch(text):
+        if self.is_coded(text):
             return text
         letters, length = KINDS[kind]
         code = f"{letters}-{self.key.code(kind, text, length)}"
         self.record(kind, code, text)
         return code
+
+    def is_coded(self, text: str) -> bool:
+        """Whether a text counts as a pseudonym already: for the scanner only."""
+        return self._accept_coded and CODED.fullmatch(text) is not None
 
     def record(self, kind: str, code: str, original: str) -> None:
         """Remember what a pseudonym stands for."""
@@ -69,8 +74,10 @@ class Names:
         """Whether a text is made of words of these lists, or of the user's own."""
         question = (text, *lists)
         if question not in self._known:
-            self._known[question] = text in vocabulary(*lists) + self._words
-        return self._known[question] or (self._accept_coded and CODED.fullmatch(text) is not None)
+            if lists not in self._lists:
+                self._lists[lists] = vocabulary(*lists) + self._words
+            self._known[question] = text in self._lists[lists]
+        return self._known[question] or self.is_coded(text)
 
     def name(self, text: str, *lists: str) -> str:
         """Return a name as it is if its words are known, else its pseudonym: the same wherever it stands.

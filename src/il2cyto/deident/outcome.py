@@ -8,7 +8,7 @@ from pathlib import Path
 
 from il2cyto.deident.changes import RENAMED, UNKNOWN_NAME, Change, FileReport
 from il2cyto.deident.names import Names
-from il2cyto.errors import Il2CytoError
+from il2cyto.errors import Il2CytoError, OutputError
 
 
 @dataclass
@@ -45,8 +45,8 @@ class Outcome:
         before = set(names.originals)
         try:
             found = clean()
-        except Il2CytoError as error:
-            self.set_aside(kind, source, error)
+        except (Il2CytoError, OSError) as error:
+            self.set_aside(kind, source, error if isinstance(error, Il2CytoError) else OutputError(str(error)))
             return
         new = sum(kind == "name" for kind, _ in names.originals.keys() - before)
         changes = [Change("names", RENAMED, UNKNOWN_NAME, f"{new} names")] if new else []

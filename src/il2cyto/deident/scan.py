@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from il2cyto.deident.batch import STUDY_FILE, clinical_table
+from il2cyto.deident.batch import STUDY_FILE, clinical_table, printable
 from il2cyto.deident.changes import (
     DROPPED,
     FREE_TEXT,
@@ -91,9 +91,9 @@ class _Scanner:
         """Return what one file carries."""
         shown = path.relative_to(self.root) if path.is_relative_to(self.root) else path
         if not path.is_file():
-            return Finding(str(shown), ())
+            return Finding(printable(shown), ())
         changes = [*self._name(shown), *self._content(path, study)]
-        return Finding(str(shown), tuple(change for change in changes if change.reason in TELLING))
+        return Finding(printable(shown), tuple(change for change in changes if change.reason in TELLING))
 
     def _name(self, shown: Path) -> list[Change]:
         stem = shown.stem

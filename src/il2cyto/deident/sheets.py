@@ -60,7 +60,7 @@ SUBJECTS = ("subject", "USUBJID", "SUBJID")
 _NEEDED = frozenset({"subject", "tube_id", "arm", "visit", "tube", "fcs"})
 _CHOICES = {"sex": SEXES, "route": ROUTES, "volume_unit": UNITS, "repeat": REPEATS}
 _CONCENTRATION = re.compile(
-    r"([<>]\s*)?(?:\d{1,9}\.?\d{0,9}|\.\d{1,9})(?:[eE][+-]?\d{1,2})?|OOR\s*[<>]", re.ASCII | re.I
+    r"([<>]\s*)?(?:\d{1,9}(?:\.\d{0,9})?|\.\d{1,9})(?:[eE][+-]?\d{1,2})?|OOR\s*[<>]", re.ASCII | re.I
 )
 _MISSING = ("nan", "na", "*", "---")
 _ELDERLY = 90.0
@@ -83,7 +83,7 @@ class CleanTable:
 
     text: str
     changes: tuple[Change, ...]
-    n_rows: int
+    subjects: frozenset[str]
 
 
 def clean_table(
@@ -93,6 +93,7 @@ def clean_table(
     names: Names,
     *,
     refused: Collection[int] = (),
+    subjects: Collection[str] | None = None,
     dates_trusted: bool = False,
 ) -> CleanTable:
     """Return a table of which every cell has passed the rule of its column.
@@ -109,6 +110,8 @@ def clean_table(
         Pseudonyms and vocabularies.
     refused
         Lines that the study's reader refuses; they are withheld.
+    subjects
+        Subjects that the samples sheet keeps, as they were; rows of others are withheld. ``None``: all stay.
     dates_trusted
         Dates are known to be shifted already (scanner).
 
@@ -127,6 +130,7 @@ def clean_table(
     cleaner = _Cleaner(declared, names, dates_trusted)
     changes = _dropped_columns(table, rules, names)
     rows = []
+    seen = set()
     places = {name: table.header.index(name) for name in kept}
     body = [
         (line, {name: cells[place] if place < len(cells) else "" for name, place in places.items()})
@@ -141,13 +145,17 @@ def clean_table(
             changes.append(Change("a row that the study's reader refuses", WITHHELD, FREE_TEXT))
             continue
         new = {name: cleaner.cell(name, rules[name], row[name], row[subject]) for name in kept}
+        if subjects is not None and row[subject] not in subjects:
+            changes.append(Change("a row of a subject without samples", WITHHELD, FREE_TEXT))
+            continue
         if any(rules[name] in _NEEDED and not new[name] for name in kept):
             changes.append(Change("a row with a cell that nothing declares", WITHHELD, FREE_TEXT))
             continue
         if "age_years" in columns:
             new["age_years"] = ages.get((row[subject], row.get("visit", "")), row.get("age_years", "") and UNKNOWN)
         rows.append([new.get(name, "") for name in columns])
-    return CleanTable(render_table(columns, rows), (*changes, *cleaner.changes), len(rows))
+        seen.add(row[subject])
+    return CleanTable(render_table(columns, rows), (*changes, *cleaner.changes), frozenset(seen))
 
 
 def _dropped_columns(table: Table, rules: Mapping[str, str], names: Names) -> list[Change]:

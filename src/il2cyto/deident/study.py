@@ -47,7 +47,7 @@ class CleanStudy:
 
 def file_code(path: Path, root: Path, names: Names) -> str:
     """Return the new name of an FCS file; it depends on the key and on where the file is below its root."""
-    if names.coded("file", path.stem) == path.stem:
+    if names.is_coded(path.stem):
         return path.name
     relative = path.relative_to(root) if path.is_relative_to(root) else path
     return names.coded("file", str(PurePosixPath(relative))) + ".fcs"
@@ -94,17 +94,21 @@ def clean_study(path: Path, data_root: Path | None, names: Names, trusted: Calla
         fcs=lambda cell: _fcs_cell(cell, document, files),
     )
     written = []
+    kept: frozenset[str] | None = None
     for name, table in tables.items():
         file, place = document.sheets[name]
         lines = {problem.line for problem in problems if problem.file == file and problem.where != "comment"}
         refused = {line for line in lines if line is not None}
         try:
-            clean = clean_table(table, RULES[name], declared, names, refused=refused, dates_trusted=trusted(place))
+            clean = clean_table(
+                table, RULES[name], declared, names, refused=refused, subjects=kept, dates_trusted=trusted(place)
+            )
         except Il2CytoError as error:
             outcome.set_aside("sheet", place, error)
             continue
         outcome.add(f"{name}.csv", "sheet", place, clean.text, clean.changes)
         written.append(name)
+        kept = clean.subjects if name == "samples" else kept
     content, changes = clean_document(document, declared, references, names, written)
     outcome.add("study.yaml", "study", path, render_yaml(content), [*changes, *comments(path)])
     return CleanStudy(outcome, subjects, document.roots.data, declared)
