@@ -89,7 +89,7 @@ def cells_and_volume(tube_id: str) -> tuple[np.ndarray, float]:
 
 def test_it_ends_well_and_says_little(run: Run) -> None:
     assert run.code == 0, run.screen
-    assert "12 of 12 tubes gated; 0 failures, 8 notices" in run.screen
+    assert "12 of 12 tubes gated; 0 failures, 3 notices" in run.screen
     assert "warning" not in run.screen.lower()
 
 
@@ -166,15 +166,19 @@ def test_entries_without_a_file_are_notices(run: Run) -> None:
     failures = run.table("failures.csv")
     assert set(failures["severity"]) == {"notice"}
     lost = failures.loc[failures["kind"] == "no file", "message"]
-    names = ["INF105-Cord", *(f"INF187-{end}" for end in ("04_01", "04_02", "09_01", "09_02", "Cord"))]
     assert lost.tolist() == [
-        f"workspace.xml: has gates for 'CellCounts5L_AB_01-{name}.fcs', which no row of the sample sheet names"
-        for name in names
+        "the workspace of tube type COUNTS has gates for 6 files that no row of the sample sheet names; "
+        "paths.csv lists them"
     ]
+    names = ["INF105-Cord", *(f"INF187-{end}" for end in ("04_01", "04_02", "09_01", "09_02", "Cord"))]
+    paths = run.table("paths.csv")
+    listed = paths[paths["what"] == "gates without a tube"]
+    assert listed["path"].tolist() == [f"CellCounts5L_AB_01-{name}.fcs" for name in names]
+    assert listed["messages"].str.startswith("workspace.xml: has gates for this file").all()
     sheet = failures.loc[failures["kind"] == "sheet", "message"].tolist()
     assert "unknown in 12 of 12 rows: no study day, no time since a dose; the age is unknown in 3 of 12" in sheet[0]
     assert "are those of the order of rows (lines 5, 6; 9, 10)" in sheet[1]
-    assert len(failures) == 8
+    assert len(failures) == 3
 
 
 def test_nothing_is_modelled_and_the_reason_is_given(run: Run) -> None:

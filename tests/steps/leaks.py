@@ -219,12 +219,13 @@ def write_study(folder: Path, name: str, tubes: list[Tube]) -> Path:
         PLACES[tube.place](fcs)
         (folder / path).write_bytes(fcs.content())
         arm = "AB"[int(subject[1:]) % 2]
+        diagnosis = name if subject == "S00" else "SLE"
         rows.append(
             [
                 f"{subject}-{visit}-{kind}",
                 subject,
                 arm,
-                "SLE",
+                diagnosis,
                 "11",
                 visit,
                 f"2021-0{1 + (visit == 'M1')}-07",
@@ -240,7 +241,8 @@ def write_study(folder: Path, name: str, tubes: list[Tube]) -> Path:
     dosing += [["S00", "2021-01-07", "1", name, name, treatment, name] for treatment in (name, f"not {name}")]
     _write_csv(folder / f"dosing of {name}.csv", dosing)
     serum = [["subject", "visit", "analyte", "value", "unit", "comment"]]
-    serum += [[s, v, "IL-6", "3.5", "pg/mL", name] for s in ("S00", "S01") for v in ("BL", "M1")]
+    for analyte, unit in (("IL-6", "pg/mL"), (name, name)):
+        serum += [[s, v, analyte, "3.5", unit, name] for s in ("S00", "S01") for v in ("BL", "M1")]
     _write_csv(folder / f"serum of {name}.csv", serum)
     study = folder / f"{name}.yaml"
     study.write_text(YAML.replace("NAME", name), encoding="utf-8")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import mudata
 import pandas as pd
 import pytest
 from hypothesis import Phase, given, settings
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from leaks import NAMES, PLACES, Tube, leaks, needles, write_study
 
 from il2cyto.errors import StudyError
+from il2cyto.linking.join import columns_stay
 from il2cyto.steps.run import RunSummary, run_study
 from il2cyto.study import read_study
 
@@ -120,6 +122,29 @@ def test_failures_stay_useful(tmp_path: Path) -> None:
         assert tube_id in page
         assert row["remedy"] in page
     assert "paths.csv" in page
+
+
+def test_words_that_nobody_vouches_for_get_numbers(tmp_path: Path) -> None:
+    name = "Xanthippe Quillfeather"
+    _, out = run(tmp_path, name, [Tube("nothing"), Tube("nothing")])
+    counts = pd.read_csv(out / "counts.csv").drop_duplicates("subject").set_index("subject")["diagnosis"]
+    assert counts.to_dict() == {"S00": "diagnosis 1", "S01": "SLE"}
+    with columns_stay():
+        linked = mudata.read_h5mu(out / "linked.h5mu")
+    assert linked["serum"].var["unit"].to_dict() == {"IL-6": "pg/mL", "analyte 1": "unit 1"}
+    told = pd.read_csv(out / "paths.csv").set_index("what")["messages"]
+    assert f"diagnosis = '{name}': a word that is not known to name no patient" in told["samples"]
+    assert "results call it 'analyte 1'" in told["serum"]
+
+
+def test_words_that_the_study_lists_stand_in_results(tmp_path: Path) -> None:
+    study = write_study(tmp_path, "Quillfeather syndrome", [Tube("nothing"), Tube("nothing")])
+    listed = study.read_text(encoding="utf-8") + "words: [Quillfeather syndrome]\n"
+    study.write_text(listed, encoding="utf-8")
+    run_study(read_study(study), tmp_path / "r")
+    assert set(pd.read_csv(tmp_path / "r" / "counts.csv")["diagnosis"]) == {"Quillfeather syndrome", "SLE"}
+    notices = pd.read_csv(tmp_path / "r" / "failures.csv")["message"]
+    assert not notices.str.contains("a word that is not known").any()
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from il2cyto.steps.failures import Finding, Surplus, failure_table, find_failure
 from il2cyto.steps.pool import gate_tubes
 from il2cyto.steps.tables import count_specs, tube_tables
 from il2cyto.steps.tube import TubeOutcome, load_strategies
+from il2cyto.steps.words import with_public_words
 from il2cyto.study.model import Study
 
 if TYPE_CHECKING:
@@ -96,6 +97,7 @@ def run_study(
     """
     out = Path(out)
     _prepare(out)
+    study = with_public_words(study)
     say = stage or (lambda _: None)
 
     def done(outcome: TubeOutcome) -> bool:

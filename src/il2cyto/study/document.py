@@ -18,7 +18,7 @@ T = TypeVar("T")
 REQUIRED = ("study", "title", "arms", "visits", "tubes", "samples")
 OPTIONAL = (
     "registry", "description", "assumptions", "data_root", "percent_of", "limits", "errors", "dosing", "treatments",
-    "serum", "model",
+    "serum", "model", "words",
 )  # fmt: skip
 ARM = (("label",), ("reference", "visits"))
 VISIT = (("label", "number"), ("baseline", "target_day", "window"))
@@ -52,6 +52,7 @@ class Document:
     model_populations: tuple[str, ...]
     treatments: tuple[str, ...]
     treatments_line: int | None
+    words: tuple[str, ...]
     keys: frozenset[str]
 
 
@@ -92,6 +93,7 @@ def read_document(tree: Node, file: str, folder: Path, data_root: Path | None, f
         model_populations=_model(reader, top["model"]) if "model" in top else (),
         treatments=reader.items(top["treatments"], "treatments", reader.text) if "treatments" in top else (),
         treatments_line=top["treatments"].line if "treatments" in top else None,
+        words=reader.items(top["words"], "words", reader.text) if "words" in top else (),
         keys=frozenset(top),
     )
 

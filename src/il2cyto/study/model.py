@@ -154,6 +154,8 @@ class Study:
         Rows of the dosing and serum sheets; empty without these sheets. `dosing` and `serum` give them as tables.
     model_populations
         Populations to be modelled; empty means all.
+    words
+        Diagnoses, analytes and units that results may carry as the sheets write them, besides those of common lists.
     notices
         What stops nothing and should be known: missing FCS files, visits outside their windows, spaces removed.
     files, sha256
@@ -180,6 +182,7 @@ class Study:
     doses: tuple[Dose, ...]
     serum_values: tuple[SerumValue, ...]
     model_populations: tuple[str, ...]
+    words: tuple[str, ...]
     notices: tuple[Problem, ...]
     files: FrozenMapping[str, str]
     sha256: FrozenMapping[str, str]

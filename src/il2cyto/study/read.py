@@ -153,6 +153,7 @@ def _study(
         doses=doses,
         serum_values=values,
         model_populations=document.model_populations,
+        words=document.words,
         notices=notices,
         files=FrozenMapping(names),
         sha256=FrozenMapping(hashes),
