@@ -29,7 +29,7 @@ def test_it_is_the_inner_transform_of_what_the_bounds_let_through(
     clamped = Clamped(inner, low, high)
     assert np.array_equal(clamped.apply(X), expected, equal_nan=True)
     assert np.isnan(clamped.apply(np.nan))
-    defined = X >= clamped.domain_minimum
+    defined = clamped.domain_minimum <= X
     assert np.array_equal(defined, expected > -np.inf)
     assert transform_from_dict(clamped.to_dict()) == clamped
 
@@ -39,7 +39,7 @@ def test_it_is_the_inner_transform_of_what_the_bounds_let_through(
 def test_a_limit_moves_to_the_linear_scale(inner: Transform | None, y: float) -> None:
     clamped = Clamped(inner, 0.5, 60.0)
     with np.errstate(invalid="ignore"):
-        assert np.array_equal(X >= clamped.smallest_reaching(y), clamped.apply(X) >= y) or y > clamped.top
+        assert np.array_equal(clamped.smallest_reaching(y) <= X, clamped.apply(X) >= y) or y > clamped.top
 
 
 def test_nothing_defined_is_refused() -> None:
