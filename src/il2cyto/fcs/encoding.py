@@ -33,7 +33,7 @@ _MANY = 5_000
 
 
 def decode_tokens(
-    tokens: Sequence[bytes], version: str, encoding: str | None, name: str
+    tokens: Sequence[bytes], version: str, encoding: str | None, name: str, likely: str | None = None
 ) -> tuple[list[str], str, tuple[Repair, ...]]:
     """Decode the pieces of a TEXT segment, never losing a byte.
 
@@ -49,6 +49,8 @@ def decode_tokens(
         FCS version; UTF-8 belongs to the standard from 3.1 on.
     encoding
         Name of a Python codec, or ``None`` to detect.
+    likely
+        An encoding without which the segment would not have been split like this.
 
     Returns
     -------
@@ -71,7 +73,7 @@ def decode_tokens(
     if all(_is(token, "utf-8") for token in high):
         repairs = () if version >= "FCS3.1" else (Repair("TEXT", f"UTF-8 in {version}", "UTF-8", False),)
         return [token.decode("utf-8") for token in tokens], "utf-8", repairs
-    chosen = _choose(sorted(high), _unicode_keyword(tokens))
+    chosen = _choose(sorted(high), _unicode_keyword(tokens) or likely)
     used = "+".join(sorted(set(chosen.values()) - {"utf-8"}))
     # what is said of bytes that nobody can read must not look like an encoding
     shown = " and ".join(r"\xNN for unknown bytes" if word == UNKNOWN else word for word in used.split("+"))

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 
+from il2cyto.fcs.encoding import CHINESE
 from il2cyto.sample import Repair
 
 #: More doubts than any segment can have: there are no pairs.
-NO_PAIRS = 1 << 40
+_NO_PAIRS = 1 << 40
 _CONTROL = re.compile(rb"[\x00-\x1f\x7f-\xff]")
 _STANDARD = re.compile(
     rb"\$(P[0-9]{1,6}[A-Z]{1,9}|PAR|TOT|MODE|DATATYPE|BYTEORD|NEXTDATA|(BEGIN|END)(DATA|STEXT|ANALYSIS)"
@@ -24,16 +25,17 @@ _EMPTY = "an empty value, which the standard forbids"
 
 @dataclass(frozen=True)
 class Split:
-    """One way to split a segment: keywords and values in turn, and what had to be assumed."""
+    """One way to split a segment: keywords and values in turn, what had to be assumed, and an encoding it rests on."""
 
     tokens: list[bytes]
     repairs: tuple[Repair, ...] = ()
+    encoding: str | None = None
 
     @cached_property
     def doubts(self) -> int:
-        """How many keywords cannot be keywords and how many values look like one; `NO_PAIRS` if one is left over."""
+        """How many keywords cannot be keywords and how many values look like one; very many if one is left over."""
         if len(self.tokens) % 2:
-            return NO_PAIRS
+            return _NO_PAIRS
         keys = [key.strip() for key in self.tokens[::2]]
         wrong = keys.count(b"")
         if _CONTROL.search(b" ".join(keys)):
@@ -44,9 +46,7 @@ class Split:
 def splits(segment: bytes, delimiter: bytes, encoding: str | None) -> Iterator[Split]:
     """Yield ways to split, the most trusted first, and no more once one leaves no doubt.
 
-    A doubled delimiter straight after a keyword is an empty value, and inside a value a literal; that failing, it is a
-    literal everywhere; or an empty value everywhere; and then the same with characters of GB18030 kept whole, whose
-    second byte may equal the delimiter.
+    Bytes are split first, and where that leaves doubts, characters of GB18030: their second byte may be the delimiter.
 
     Parameters
     ----------
@@ -65,21 +65,19 @@ def splits(segment: bytes, delimiter: bytes, encoding: str | None) -> Iterator[S
         # a caller who names the encoding is right about characters, too
         cuts = [whole, *cuts] if encoding else [*cuts, whole]
     for pieces in cuts:
-        for rule in (_by_place, _literal, _empties) if b"" in pieces else (_by_place,):
-            split = rule(pieces, delimiter)
-            if not closed:
-                split = _unclosed(split, pieces, rule, delimiter)
-            yield split
-            if not split.doubts:
-                return
+        split = _by_place(pieces, delimiter)
+        if not closed:
+            split = _unclosed(split, pieces, delimiter)
+        split = replace(split, encoding=CHINESE if pieces is whole else None)
+        yield split
+        if len(cuts) > 1 and not split.doubts:
+            return
 
 
-def _unclosed(
-    split: Split, pieces: list[bytes], rule: Callable[[list[bytes], bytes], Split], delimiter: bytes
-) -> Split:
+def _unclosed(split: Split, pieces: list[bytes], delimiter: bytes) -> Split:
     if len(split.tokens) % 2 and len(pieces) > 1:
         # the end offset points behind the segment: what follows its last delimiter belongs to the next one
-        shorter = rule(pieces[:-1], delimiter)
+        shorter = _by_place(pieces[:-1], delimiter)
         repair = Repair("TEXT", f"{len(pieces[-1])} bytes behind its last delimiter", "ignored", False)
         return Split(shorter.tokens, (*shorter.repairs, repair))
     repair = Repair("TEXT", "no delimiter at its end", "the segment's end ends the last value", False)
@@ -110,7 +108,8 @@ def _by_place(pieces: list[bytes], delimiter: bytes) -> Split:
 
     Between two pieces with ``k - 1`` empty ones between them stand ``k`` delimiters. Behind a value an odd number ends
     it, each two before the last being one literal. Behind a keyword two are an empty value; of three and more the first
-    ends the keyword and the value begins with a literal.
+    ends the keyword and the value begins with a literal. To take each for a literal, or each for an empty value, as
+    other readers do, never leaves pairs where this leaves none.
     """
     if b"" not in pieces:
         return Split(pieces)
@@ -155,22 +154,3 @@ def _run(pieces: list[bytes], first: int) -> int:
 
 def _shown(key: bytes) -> str:
     return key.decode("ascii", "backslashreplace").strip().upper()
-
-
-def _literal(pieces: list[bytes], delimiter: bytes) -> Split:
-    """Take every doubled delimiter for one literal, in keywords as well."""
-    tokens: list[bytes] = []
-    i, n = 0, len(pieces)
-    while i < n:
-        parts = [pieces[i]]
-        i += 1
-        while i + 1 < n and not pieces[i]:
-            parts.append(pieces[i + 1])
-            i += 2
-        tokens.append(delimiter.join(parts))
-    return Split(tokens, (Repair("TEXT", "doubled delimiters", "one literal each, in keywords too", True),))
-
-
-def _empties(pieces: list[bytes], _: bytes) -> Split:
-    """Take every doubled delimiter for an empty value."""
-    return Split(pieces, (Repair("TEXT", "doubled delimiters", "empty values, never a literal", True),))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from il2cyto.errors import FcsError
 from il2cyto.fcs.encoding import decode_tokens
-from il2cyto.fcs.pieces import NO_PAIRS, splits
+from il2cyto.fcs.pieces import splits
 from il2cyto.sample import Repair
 
 _PADDING = b" \t\r\n\0"
@@ -60,13 +60,14 @@ def parse_text(content: bytes, name: str, version: str = "FCS3.1", encoding: str
     trimmed = body.rstrip(bytes(set(_PADDING) - set(delimiter)))
     if len(trimmed) < len(body) and trimmed.endswith(delimiter):
         repairs.append(Repair("TEXT", f"{len(body) - len(trimmed)} bytes after the last delimiter", "padding", False))
-    split = min(splits(trimmed, delimiter, encoding), key=lambda way: way.doubts)
-    if split.doubts == NO_PAIRS:
+    ways = list(splits(trimmed, delimiter, encoding))
+    split = min(ways, key=lambda way: way.doubts) if len(ways) > 1 else ways[0]
+    if len(split.tokens) % 2:
         raise FcsError(
             "{file}: TEXT does not split at {delimiter!r} into keywords and values: {n} pieces; the file is damaged",
             file=name, delimiter=delimiter.decode("latin-1"), n=len(split.tokens),
         )  # fmt: skip
-    decoded, used, found = decode_tokens(split.tokens, version, encoding, name)
+    decoded, used, found = decode_tokens(split.tokens, version, encoding, name, split.encoding)
     repairs += [*split.repairs, *found]
     keywords: dict[str, str] = {}
     for key, value in zip(decoded[::2], decoded[1::2], strict=True):
