@@ -73,7 +73,8 @@ def _tree(element: etree._Element, tag: str, document: Document) -> tuple[Popula
                 strategy_file=document.name, line=node.sourceline, element=local(node), found_name=name,
                 found_id=gate_id,
             )  # fmt: skip
-        populations.append(Population(name=name, parent=parent, gate=document.gates[gate_id]))
+        outside = gate_id in document.complements
+        populations.append(Population(name=name, parent=parent, gate=document.gates[gate_id], complement=outside))
         path = name if parent == "root" else f"{parent}/{name}"
         waiting += [(child, path) for child in children(node, tag)]
     return tuple(populations)
