@@ -152,6 +152,8 @@ def show(
         if tree is None:
             continue
         typer.echo(f"{tree.id} {tree.version} · {name} · sha256 {tree.content_hash[:12]}")
+        for note in tree.notes:
+            typer.echo(f"note: {note}")
         for i in sorted(range(len(tree.paths)), key=lambda k: tree.paths[k].split("/")):
             population = tree.populations[i]
             depth = tree.paths[i].count("/") + 1

@@ -32,14 +32,17 @@ def check(path: str | Path, data_root: Path | None = None) -> CheckReport:
         Folder that FCS paths start from, instead of the one that the study names.
     """
     inspection = inspect_study(path, data_root=data_root)
-    problems = list(inspection.problems)
+    problems, notices = list(inspection.problems), list(inspection.notices)
     if inspection.study is not None:
-        problems += _strategies(inspection.study, Path(path).name)
-    return CheckReport(inspection.study, tuple(problems), inspection.notices)
+        wrong, notes = _strategies(inspection.study, Path(path).name)
+        problems += wrong
+        notices += notes
+    return CheckReport(inspection.study, tuple(problems), tuple(notices))
 
 
-def _strategies(study: Study, file: str) -> list[Problem]:
+def _strategies(study: Study, file: str) -> tuple[list[Problem], list[Problem]]:
     problems: list[Problem] = []
+    notices: dict[Problem, None] = {}
     seen: set[tuple[Path, Path | None, str]] = set()
     for record in study.records:
         key = (record.strategy.path, record.panel, record.tube)
@@ -65,6 +68,7 @@ def _strategies(study: Study, file: str) -> list[Problem]:
                     if name not in known and not _looks_like_channel(name)
                 ]
             problems += [Problem(file, None, where, record.strategy.text, message) for message in dict.fromkeys(found)]
+            notices |= {Problem(file, None, where, record.strategy.text, note): None for note in strategy.notes}
     for name, tube in study.tubes.items():
         source = tube.count.source_tube
         if source is None or tube.count.source_population is None:
@@ -79,7 +83,7 @@ def _strategies(study: Study, file: str) -> list[Problem]:
                         Problem(file, None, f"tubes.{name}.count.from", tube.count.source_population, str(error))
                     )
                 break
-    return problems
+    return problems, list(notices)
 
 
 def _names(strategy: GatingStrategy, name: str | None, key: str) -> list[str]:
