@@ -162,9 +162,10 @@ def _dropped_columns(table: Table, rules: Mapping[str, str], names: Names) -> li
     changes = []
     for place, name in enumerate(table.header):
         filled = [cells[place] for _, cells in table.rows if place < len(cells) and cells[place]]
-        if name not in rules and (filled or name):
-            # the name of a column is a cell like any other
-            shown = f"column {name}" if names.passes(name, "columns") else f"column {place + 1}, of another name"
+        # the name of a column is a cell like any other
+        known = names.passes(name, "columns")
+        if name not in rules and (filled or (name and not known)):
+            shown = f"column {name}" if known else f"column {place + 1}, of another name"
             changes.append(Change(shown, DROPPED, FREE_TEXT, f"{len(filled)} cells"))
         elif name in rules and rules[name] == "birth" and filled:
             changes.append(Change(f"column {name}", DROPPED, DATE, f"{len(filled)} cells"))
