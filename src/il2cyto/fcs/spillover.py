@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping
 
+import numpy as np
+
 from il2cyto.compensation import COMPENSATED_PREFIXES, SpilloverMatrix
 from il2cyto.errors import CompensationError
 from il2cyto.sample import Channel, Repair
@@ -36,8 +38,18 @@ def read_spillover(
         except CompensationError as error:
             repairs.append(Repair(key, str(error), _NO_MATRIX, True))
             return None
+        _doubt(matrix, key, repairs)
         return _renamed(matrix, key, channels, repairs)
     return None
+
+
+def _doubt(matrix: SpilloverMatrix, key: str, repairs: list[Repair]) -> None:
+    """Say that numbers are no fractions of a signal, as where percentages were written."""
+    own = np.diag(matrix.values)
+    leaks = matrix.values - np.diag(own)
+    if own.min() < 0.5 or own.max() > 2 or np.abs(leaks).max() > 2:
+        found = f"{own.min():g} to {own.max():g} on the diagonal, {leaks.min():g} to {leaks.max():g} beside it"
+        repairs.append(Repair(key, found, "the matrix as it is, though these are no usual fractions", True))
 
 
 def _renamed(

@@ -201,10 +201,11 @@ def _ascii(data: NDArray[np.uint8], storage: Storage, n_events: int, name: str) 
                 "{file}: DATA holds a number of more than {n} digits; the file is damaged", file=name, n=_MAX_DIGITS
             )
         numbers = np.array(content.replace(b",", b" ").split(), dtype=f"S{_MAX_DIGITS}")
-        if numbers.size < n_events * n_channels:
+        if numbers.size // n_channels != n_events:
+            short = numbers.size < n_events * n_channels
             raise FcsError(
-                "{file}: $TOT announces {n} events of {p} numbers, DATA holds {have} numbers; the file is truncated",
-                file=name, n=n_events, p=n_channels, have=numbers.size,
+                "{file}: $TOT announces {n} events of {p} numbers, DATA holds {have} numbers; the file is {how}",
+                file=name, n=n_events, p=n_channels, have=numbers.size, how="truncated" if short else "damaged",
             )  # fmt: skip
         return numbers[: n_events * n_channels].astype(np.float64)
     if max(storage.widths) > _MAX_DIGITS:
