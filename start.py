@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parent
 ENVIRONMENT = ROOT / ".il2cyto-env"
 PYTHON = ENVIRONMENT / "bin" / "python"
 STAMP = ENVIRONMENT / "il2cyto-stamp.json"
-COMMANDS = ("demo", "check", "run", "new", "show")
+COMMANDS = ("demo", "check", "run", "new", "show", "check-fcs", "deidentify", "export")
 #: FlowKit, the oracle of some tests, needs pandas below 3; pyproject.toml asks for it on Python 3.11 only.
 TEST_EXTRAS = ("test", "oracle")
 INSTALL = ("install", "--quiet", "--disable-pip-version-check")
@@ -34,7 +34,7 @@ FOREIGN = ("PIP_PREFIX", "PIP_TARGET", "PIP_USER", "PYTHONHOME", "PYTHONPATH", "
 USAGE = """\
 python3 start.py demo [options]       set up, simulate a small trial and run it
 python3 start.py test [options]       set up and run the tests; options go to pytest
-python3 start.py COMMAND [options]    set up and run `il2cyto COMMAND`: check, run, new or show
+python3 start.py COMMAND [options]    set up and run `il2cyto COMMAND`, such as check, run, new or check-fcs
 
 The environment is made once in .il2cyto-env, beside start.py, and used again until pyproject.toml, constraints.txt, the
 version of Python or the place of this folder changes."""

@@ -231,15 +231,17 @@ class Sample:
         if self.panel is not None and name in self.panel.markers:
             found = self.panel.locate(name, self.names, [channel.pns for channel in self.channels])
             if found is None:
-                raise PanelError(f"{self.id}: marker {name!r} is absent from this file")
+                raise PanelError("{file}: marker {name!r} is absent from this file", file=self.id, name=name)
             return found
         matches = [channel.index for channel in self.channels if channel.pnn == name]
         if not matches:
-            hint = did_you_mean(name, list(self.names))
-            raise PanelError(f"{self.id}: no channel is called {name!r}{hint}; it has {', '.join(self.names)}")
+            raise PanelError(
+                "{file}: no channel is called {name!r}{hint}; it has {found}",
+                file=self.id, name=name, hint=did_you_mean(name, list(self.names)), found=", ".join(self.names),
+            )  # fmt: skip
         if len(matches) > 1:
             raise PanelError(
-                f"{self.id}: {len(matches)} channels are called {name!r} (parameters "
-                f"{', '.join(str(match + 1) for match in matches)}); rename them in the file or the panel"
-            )
+                "{file}: {n} channels are called {name!r} (parameters {numbers}); rename them in the file or the panel",
+                file=self.id, n=len(matches), name=name, numbers=", ".join(str(match + 1) for match in matches),
+            )  # fmt: skip
         return matches[0]
