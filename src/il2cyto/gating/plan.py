@@ -109,6 +109,8 @@ def _rectangle(gate: RectangleGate, transforms: Mapping[str, Transform]) -> Comp
             and limit.maximum <= _top(limit.dimension, transforms)
         ):
             high[i] = _linear(limit.dimension, np.array([limit.maximum]), transforms)[0]
+        if limit.minimum is not None and limit.minimum > _top(limit.dimension, transforms):
+            high[i] = -np.inf  # nothing reaches the minimum
     domain = _domain(gate.dimensions, transforms)
     return CompiledGate(engine.RECTANGLE, gate.dimensions, low, high, domain, np.empty((0, 2)), np.empty(0))
 
