@@ -46,7 +46,7 @@ biex = st.builds(
     length=st.sampled_from([256.0, 4096.0]),
     maximum=st.floats(1e3, 1e8),
     negative=st.floats(0.0, 1.0),
-    width=st.floats(-1000.0, -1.0),
+    width=st.floats(-1000.0, 0.0),
     positive=st.floats(3.0, 7.0),
 )
 every = st.one_of(gating_ml, biex)
@@ -132,7 +132,7 @@ def test_infinity_and_nan() -> None:
         ({"type": "hyperlog", "T": 262144, "W": 0, "M": 4.5, "A": 0}, "0 < W"),
         ({"type": "linear", "T": -1, "A": 0}, "T > 0"),
         ({"type": "arcsinh", "T": 1000, "M": float("nan"), "A": 0}, "M = nan"),
-        ({"type": "biex", "length": 256, "maximum": 262144, "negative": 0, "width": 10, "positive": 4.4}, "width < 0"),
+        ({"type": "biex", "length": 256, "maximum": 262144, "negative": 0, "width": 10, "positive": 4.4}, "width <= 0"),
     ],
 )
 def test_parameters_outside_their_domain(content: dict[str, object], message: str) -> None:

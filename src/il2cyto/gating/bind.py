@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from il2cyto.compensation import COMPENSATED_PREFIXES, SpilloverMatrix
 from il2cyto.errors import CompensationError, StrategyError, did_you_mean
-from il2cyto.gates import BooleanGate, Dimension, Ratio
+from il2cyto.gates import BooleanGate, Dimension, Ratio, UnsupportedGate
 from il2cyto.gates.dimension import FROM_FILE, UNCOMPENSATED
 from il2cyto.gating.strategy import GatingStrategy
 from il2cyto.kernels import engine
@@ -211,7 +211,9 @@ def not_estimable(strategy: GatingStrategy, binder: Binder) -> tuple[list[str], 
             reasons[i] = absent.reason
             if not absent.declared and absent.marker not in missing:
                 missing.append(absent.marker)
-        if above >= 0 and reasons[above]:
+        if isinstance(population.gate, UnsupportedGate):
+            reasons[i] = population.gate.reason
+        elif above >= 0 and reasons[above]:
             reasons[i] = f"parent {strategy.populations[above].name} not estimable: {_root_cause(reasons[above])}"
         elif isinstance(population.gate, BooleanGate):
             for operand in population.gate.operands:

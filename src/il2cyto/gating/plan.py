@@ -9,7 +9,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from il2cyto.gates import BooleanGate, Dimension, EllipsoidGate, PolygonGate, QuadrantGate, RectangleGate
+from il2cyto.gates import (
+    BinnedEllipsoidGate,
+    BinnedPolygonGate,
+    BooleanGate,
+    Dimension,
+    EllipsoidGate,
+    PolygonGate,
+    QuadrantGate,
+    RectangleGate,
+    UnsupportedGate,
+)
+from il2cyto.gating.display import channel_lattice, channel_path, display_axis, gate_channels
 from il2cyto.gating.strategy import GatingStrategy
 from il2cyto.kernels import engine
 from il2cyto.transforms import Transform
@@ -67,8 +78,14 @@ def _compile(gate: object, strategy: GatingStrategy) -> CompiledGate:
             operation=operations[gate.operation],
             operands=tuple((strategy.resolve(operand.population), operand.complement) for operand in gate.operands),
         )  # fmt: skip
+    if isinstance(gate, UnsupportedGate):
+        # binding leaves its population out
+        empty = np.empty(0)
+        return CompiledGate(engine.BOOLEAN, (), empty, empty, empty, np.empty((0, 2)), empty)
     if isinstance(gate, RectangleGate):
         return _rectangle(gate, strategy.transforms)
+    if isinstance(gate, (BinnedPolygonGate, BinnedEllipsoidGate)):
+        return _binned(gate, strategy.transforms)
     if isinstance(gate, PolygonGate):
         return _polygon(gate, strategy.transforms)
     if isinstance(gate, EllipsoidGate):
@@ -126,6 +143,11 @@ def _lattice(
     borders = [_linear(dimension, line, transforms) for dimension, line in zip(dimensions, lines, strict=True)]
     cells = np.empty((engine.LATTICE, engine.LATTICE), dtype=np.uint8)
     classify(lines[0], lines[1], cells)
+    return _searchable(borders, cells)
+
+
+def _searchable(borders: list[FloatArray], cells: NDArray[np.uint8]) -> Lattice:
+    """Add to borders on the linear scale what finds the cell of a value."""
     starts = np.empty((2, engine.BUCKETS + 1), dtype=np.int16)
     scales = np.empty((2, 3))
     for axis, border in enumerate(borders):
@@ -161,6 +183,23 @@ def _polygon(gate: PolygonGate, transforms: Mapping[str, Transform]) -> Compiled
     return CompiledGate(
         engine.POLYGON, gate.dimensions, open_side, open_side, _domain(gate.dimensions, transforms), vertices,
         np.empty(0), lattice,
+    )  # fmt: skip
+
+
+def _binned(gate: BinnedPolygonGate | BinnedEllipsoidGate, transforms: Mapping[str, Transform]) -> CompiledGate:
+    """Compile the channels of a display that a gate holds, as a polygon along the borders of channels."""
+    axes = tuple(display_axis(transforms[str(d.transform)], gate.channels) for d in gate.dimensions)
+    channels = gate_channels(gate, axes)
+    lines, cells = channel_lattice(channels)
+    borders = []
+    for dimension, axis, line in zip(gate.dimensions, axes, lines, strict=True):
+        border = _linear(dimension, axis.border(line), transforms)
+        # the outermost channels go on beyond the display
+        borders.append(np.where(line <= 0, -np.inf, np.where(line >= gate.channels, np.inf, border)))
+    open_side = np.full(2, np.nan)
+    return CompiledGate(
+        engine.POLYGON, gate.dimensions, open_side, open_side, _domain(gate.dimensions, transforms),
+        channel_path(channels, axes), np.empty(0), _searchable(borders, cells),
     )  # fmt: skip
 
 

@@ -295,5 +295,6 @@ class GatingStrategy:
             knows but the file lacks makes its populations *not estimable* instead.
         """
         from il2cyto.gating.apply import apply_strategy
+        from il2cyto.gating.spelling import respell
 
-        return apply_strategy(self, sample, panel)
+        return apply_strategy(respell(self, sample, panel or sample.panel or self.panel), sample, panel)

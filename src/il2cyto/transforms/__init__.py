@@ -12,6 +12,7 @@ from il2cyto.transforms.biex import FlowJoBiex
 from il2cyto.transforms.biexponential import Hyperlog, Logicle
 from il2cyto.transforms.bounded import Bounded
 from il2cyto.transforms.clamped import Clamped
+from il2cyto.transforms.flowjo import FlowJoLinear
 from il2cyto.transforms.simple import Arcsinh, Linear, Log
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "Bounded",
     "Clamped",
     "FlowJoBiex",
+    "FlowJoLinear",
     "Hyperlog",
     "Linear",
     "Log",
@@ -27,7 +29,9 @@ __all__ = [
     "transform_from_dict",
 ]
 
-_KINDS: dict[str, type[Transform]] = {kind.type: kind for kind in (Linear, Log, Arcsinh, Logicle, Hyperlog, FlowJoBiex)}
+_KINDS: dict[str, type[Transform]] = {
+    kind.type: kind for kind in (Linear, Log, Arcsinh, Logicle, Hyperlog, FlowJoBiex, FlowJoLinear)
+}
 
 
 def transform_from_dict(content: Mapping[str, Any]) -> Transform:

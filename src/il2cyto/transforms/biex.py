@@ -30,7 +30,8 @@ class FlowJoBiex(Transform):
     negative
         Extra negative decades, >= 0 (`neg`).
     width
-        Width basis, < 0 (`width`): more negative compresses more around zero.
+        Width basis, <= 0 (`width`): more negative compresses more around zero. Its logarithm is taken between 0.5 and
+        3 decades; for anything else, 0 among it, FlowJo takes half a decade.
     positive
         Positive decades, > 0 (`pos`).
 
@@ -43,6 +44,7 @@ class FlowJoBiex(Transform):
     -----
     Increasing between the ends of the table, which are its declared domain; values beyond are clamped, so the inverse
     gives the nearest end there. Source: FlowJo's own exported tables; every point agrees within their printed digits.
+    The limits of the width are those of its Java routine, of which cytolib holds a translation.
 
     Examples
     --------
@@ -63,19 +65,22 @@ class FlowJoBiex(Transform):
         require_finite(
             length=self.length, maximum=self.maximum, negative=self.negative, width=self.width, positive=self.positive
         )
-        if self.length <= 0 or self.maximum <= 0 or self.negative < 0 or self.width >= 0 or self.positive <= 0:
+        if self.length <= 0 or self.maximum <= 0 or self.negative < 0 or self.width > 0 or self.positive <= 0:
             raise ParameterError(
-                f"{self}: needs length > 0, maximum > 0, negative >= 0, width < 0 and positive > 0 decades"
+                f"{self}: needs length > 0, maximum > 0, negative >= 0, width <= 0 and positive > 0 decades"
             )
-        if self.positive <= math.log10(-self.width) / 2:
+        if self.positive <= self._width / 2:
             raise ParameterError(f"{self}: width {self.width} is too wide for {self.positive} positive decades")
-        if self.width > -1:
-            raise ParameterError(f"{self}: width must be -1 or less, as FlowJo writes it")
+
+    @property
+    def _width(self) -> float:
+        decades = math.log10(-self.width) if self.width < 0 else -math.inf
+        return decades if 0.5 <= decades <= 3.0 else 0.5
 
     @cached_property
     def table(self) -> tuple[FloatArray, FloatArray]:
         """Linear values and display channels of the table, each of shape ``(4097,)``."""
-        width = math.log10(-self.width)
+        width = self._width
         decades = self.positive - width / 2
         extra = self.negative + width / 2
         zero = min(int(extra * _POINTS / (extra + decades)), _POINTS // 2)
