@@ -171,7 +171,8 @@ def _blocks(
         yield "", block
     for element in elements:
         kind, name = local(element), reader.identifier(element)
-        key = name if kind in GATES else f"{kind} {name}"
+        # what stands in a quadrant gate is kept with its first quadrant, since the gate itself is no population
+        key = reader.quadrants[name][0] if kind == "QuadrantGate" else name if kind in GATES else f"{kind} {name}"
         inside = [element, *(children(element) if kind == "transformation" else ())]
         for part in inside:
             for block in children(part, *_CUSTOM):

@@ -33,7 +33,7 @@ def restored(name: str | None, stem: str, document: Document) -> GatingStrategy:
         parent = document.parents.get(gate_id)
         populations.append(
             Population(
-                name=paths[gate_id].rpartition("/")[2],
+                name=_name(gate_id, told),
                 parent="root" if parent is None else paths[parent],
                 gate=shape,
                 complement=(gate_id in document.complements) != (gate_id in flipped),
@@ -94,10 +94,13 @@ def _paths(document: Document, told: dict[str, etree._Element]) -> dict[str, str
         if node is not None and node not in paths:
             return {key: key for key in document.gates}
         for part in reversed(chain):
-            name = told[part].get("name", part) if part in told else part
             above = document.parents.get(part)
-            paths[part] = name if above is None else f"{paths[above]}/{name}"
+            paths[part] = _name(part, told) if above is None else f"{paths[above]}/{_name(part, told)}"
     return paths
+
+
+def _name(gate_id: str, told: dict[str, etree._Element]) -> str:
+    return told[gate_id].get("name", gate_id) if gate_id in told else gate_id
 
 
 def _axis(element: etree._Element) -> Dimension:
