@@ -150,7 +150,7 @@ def test_strict_refuses_what_was_repaired(tmp_path: Path) -> None:
         ({"extra": {"$TOT": "1000000000000"}}, "the file ends after 3; it is truncated"),
         ({"extra": {"$TOT": "-1"}}, r"\$TOT is '-1'"),
         ({"extra": {"$PAR": "many"}}, r"\$PAR is 'many'"),
-        ({"extra": {"$PAR": "99999999"}}, "more than 100000 cannot be"),
+        ({"extra": {"$PAR": "99999999"}}, "more than 30000 cannot be"),
         ({"extra": {"$MODE": "C"}}, "histograms"),
         ({"extra": {"$DATATYPE": "X"}}, "wanted I, F, D or A"),
         ({"extra": {"$BYTEORD": "3,3,1,2"}}, r"\$BYTEORD is '3,3,1,2'"),

@@ -20,7 +20,7 @@ _HIGH_WORD = re.compile(r"time[_ -]?msw", re.IGNORECASE)
 _LOW_WORD = re.compile(r"time([_ -]?lsw)?", re.IGNORECASE)
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?", re.ASCII)
 _LONGEST_NUMBER = 64
-_MAX_CHANNELS = 100_000
+_MAX_CHANNELS = 30_000
 _WIDTHS = {"F": 32, "D": 64}
 #: Beyond this, float64 has no room for every whole number.
 _EXACT = 1 << 53
@@ -193,7 +193,7 @@ def _amplification(
     if not text:
         repairs.append(Repair(key, "missing", "0,0 (linear)", datatype == "I"))
         return 0.0, 0.0
-    numbers = [_number(part.strip()) for part in text.split(",")]
+    numbers = [_number(part.strip()) for part in text.split(",", 2)]
     if datatype in ("F", "D"):
         if len(numbers) != 2 or numbers[0] != 0:
             repairs.append(Repair(key, cut(text), "0,0: floating-point values are stored linear", True))

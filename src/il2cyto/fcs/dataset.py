@@ -21,7 +21,7 @@ from il2cyto.fcs.text import Text, cut, parse_text
 from il2cyto.sample import Channel, Repair
 
 _MAX_TEXT = 100_000_000
-_MAX_DATASETS = 10_000
+_MAX_DATASETS = 4_000
 _FIRST_BYTES = 1 << 16
 #: Bytes in which offsets of OTHER segments may stand.
 _MAX_OTHER = 1 << 16

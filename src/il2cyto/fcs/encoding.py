@@ -112,7 +112,7 @@ def _decoded(token: bytes, encoding: str) -> str:
 def _unicode_keyword(tokens: Sequence[bytes]) -> str | None:
     for key, value in zip(tokens[::2], tokens[1::2], strict=False):
         if key.strip().upper() == b"$UNICODE":
-            page = value.split(b",")[0].strip()
+            page = value.partition(b",")[0].strip()
             return _CODE_PAGES.get(int(page)) if page.isdigit() and len(page) < 6 else None
     return None
 

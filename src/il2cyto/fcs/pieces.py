@@ -18,8 +18,6 @@ _STANDARD = re.compile(
     rb"\$(P[0-9]{1,6}[A-Z]{1,9}|PAR|TOT|MODE|DATATYPE|BYTEORD|NEXTDATA|(BEGIN|END)(DATA|STEXT|ANALYSIS)"
     rb"|CYT|CYTSN|FIL|DATE|BTIM|ETIM|OP|SRC|SYS|COM|EXP|INST|PROJ|SMNO|CELLS|TIMESTEP|VOL)"
 )
-#: Of a character of two bytes in GB18030.
-_WIDE = rb"[\x81-\xfe][\x40-\x7e\x80-\xfe]"
 _EMPTY = "an empty value, which the standard forbids"
 
 
@@ -94,12 +92,12 @@ def _whole_characters(body: bytes, delimiter: bytes, encoding: str | None) -> li
         return pieces if delimiter.join(pieces) == body and len(pieces) <= body.count(delimiter) else None
     if body.isascii() or not 0x40 <= delimiter[0] <= 0x7E:
         return None
-    if not re.search(rb"[\x81-\xfe]" + re.escape(delimiter), body):
+    # of an odd number of high bytes before the delimiter the last one begins a character, of which it is the second half
+    runs = re.finditer(rb"(?<![\x80-\xff])[\x80-\xff]+" + re.escape(delimiter), body)
+    halves = {match.end() - 1 for match in runs if (match.end() - match.start()) % 2 == 0}
+    if not halves:
         return None
-    found = re.finditer(_WIDE + rb"|" + re.escape(delimiter), body)
-    cuts = [match.start() for match in found if match.end() - match.start() == 1]
-    if len(cuts) == body.count(delimiter):
-        return None
+    cuts = [match.start() for match in re.finditer(re.escape(delimiter), body) if match.start() not in halves]
     return [body[before + 1 : cut] for before, cut in pairwise([-1, *cuts, len(body)])]
 
 

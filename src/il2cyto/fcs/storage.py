@@ -16,6 +16,7 @@ from il2cyto.sample import Channel, Repair
 LITTLE, BIG = 0, 1
 #: A number in ASCII longer than this exceeds 64 bits.
 _MAX_DIGITS = 20
+_LONGEST_ORDER = 1000
 _BLOCK_BITS = 1 << 22
 
 
@@ -85,7 +86,7 @@ def byte_order(
     FcsError
         If ``$BYTEORD`` is missing where it matters, or is no order.
     """
-    text = keywords.get("$BYTEORD", "").replace(" ", "")
+    text = keywords.get("$BYTEORD", "")[:_LONGEST_ORDER].replace(" ", "")
     if not text:
         if all(channel.datatype == "A" or channel.bits == 8 for channel in channels):
             repairs.append(Repair("$BYTEORD", "missing", "1,2,3,4; it does not matter for single bytes", False))
@@ -200,14 +201,14 @@ def _ascii(data: NDArray[np.uint8], storage: Storage, n_events: int, name: str) 
             raise FcsError(
                 "{file}: DATA holds a number of more than {n} digits; the file is damaged", file=name, n=_MAX_DIGITS
             )
-        numbers = np.array(content.replace(b",", b" ").split(), dtype=f"S{_MAX_DIGITS}")
+        numbers = np.fromstring(content.replace(b",", b" "), sep=" ") if content.strip() else np.empty(0)
         if numbers.size // n_channels != n_events:
             short = numbers.size < n_events * n_channels
             raise FcsError(
                 "{file}: $TOT announces {n} events of {p} numbers, DATA holds {have} numbers; the file is {how}",
                 file=name, n=n_events, p=n_channels, have=numbers.size, how="truncated" if short else "damaged",
             )  # fmt: skip
-        return numbers[: n_events * n_channels].astype(np.float64)
+        return numbers[: n_events * n_channels]
     if max(storage.widths) > _MAX_DIGITS:
         raise FcsError("{file}: $PnB of {n} characters holds no number of 64 bits", file=name, n=max(storage.widths))
     table = np.frombuffer(content, dtype=np.uint8).reshape(n_events, storage.stride)
