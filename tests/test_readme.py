@@ -40,7 +40,7 @@ def test_start_knows_every_command_of_il2cyto() -> None:
     shown = subprocess.run(
         [sys.executable, "-m", "il2cyto", "--help"], capture_output=True, text=True, check=True
     ).stdout
-    assert set(re.findall(r"^  ([a-z]+) ", shown.split("Commands:")[1], re.MULTILINE)) == set(START["COMMANDS"])
+    assert set(re.findall(r"^  ([a-z-]+) ", shown.split("Commands:")[1], re.MULTILINE)) == set(START["COMMANDS"])
 
 
 def test_python_runs(demo_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
