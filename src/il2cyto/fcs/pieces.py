@@ -92,7 +92,7 @@ def _whole_characters(body: bytes, delimiter: bytes, encoding: str | None) -> li
         return pieces if delimiter.join(pieces) == body and len(pieces) <= body.count(delimiter) else None
     if body.isascii() or not 0x40 <= delimiter[0] <= 0x7E:
         return None
-    # of an odd number of high bytes before the delimiter the last one begins a character, of which it is the second half
+    # the last of an odd number of high bytes begins a character, of which the delimiter is the second half
     runs = re.finditer(rb"(?<![\x80-\xff])[\x80-\xff]+" + re.escape(delimiter), body)
     halves = {match.end() - 1 for match in runs if (match.end() - match.start()) % 2 == 0}
     if not halves:

@@ -9,6 +9,7 @@ import numpy as np
 
 from il2cyto.compensation import COMPENSATED_PREFIXES, SpilloverMatrix
 from il2cyto.errors import CompensationError
+from il2cyto.fcs.text import cut
 from il2cyto.sample import Channel, Repair
 
 #: In the order of trust. ``$COMP`` and ``$DFCiTOj`` are percentages to subtract, another convention: never read here.
@@ -36,7 +37,7 @@ def read_spillover(
         try:
             matrix = SpilloverMatrix.from_keyword(keywords[key])
         except CompensationError as error:
-            repairs.append(Repair(key, str(error), _NO_MATRIX, True))
+            repairs.append(Repair(key, cut(str(error)), _NO_MATRIX, True))
             return None
         _doubt(matrix, key, repairs)
         return _renamed(matrix, key, channels, repairs)
@@ -59,7 +60,7 @@ def _renamed(
     if set(matrix.detectors) <= set(names):
         doubled = [name for name in matrix.detectors if names.count(name) > 1]
         if doubled:
-            repairs.append(Repair(key, f"{doubled[0]!r}, the name of two channels", _NO_MATRIX, True))
+            repairs.append(Repair(key, f"{cut(doubled[0])!r}, the name of two channels", _NO_MATRIX, True))
             return None
         return matrix
     unknown = next(name for name in matrix.detectors if name not in names)
@@ -67,9 +68,9 @@ def _renamed(
         detectors = tuple(read(name) for name in matrix.detectors)
         found = [name for name in detectors if name is not None]
         if len(found) == len(detectors) and len(set(found)) == len(found):
-            repairs.append(Repair(key, f"{spelling}, as {unknown!r}", ", ".join(found), True))
+            repairs.append(Repair(key, f"{spelling}, as {cut(unknown)!r}", ", ".join(found), True))
             return SpilloverMatrix(matrix.id, tuple(found), matrix.values)
-    repairs.append(Repair(key, f"unknown channel {unknown!r}", _NO_MATRIX, True))
+    repairs.append(Repair(key, f"unknown channel {cut(unknown)!r}", _NO_MATRIX, True))
     return None
 
 
