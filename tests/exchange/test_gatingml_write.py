@@ -11,7 +11,7 @@ from gatingml_files import HEAD, boolean, dimension, divider, limits, matrix, qu
 from gatingml_files import transformation as gml_transformation
 from hypothesis import given, settings
 from lxml import etree
-from random_strategies import MATRICES, TRANSFORMS, small_sample, strategy
+from random_strategies import MATRICES, TOP, TRANSFORMS, small_sample, strategy
 
 from il2cyto.compensation import SpilloverMatrix
 from il2cyto.errors import GatingMLError
@@ -19,6 +19,7 @@ from il2cyto.exchange import read_gating
 from il2cyto.exchange.export_gatingml import write_gatingml
 from il2cyto.fcs import read_fcs
 from il2cyto.gates import (
+    BinnedPolygonGate,
     BooleanGate,
     Dimension,
     EllipsoidGate,
@@ -29,13 +30,14 @@ from il2cyto.gates import (
     QuadrantGate,
     Ratio,
     RectangleGate,
+    UnsupportedGate,
 )
 from il2cyto.gating import GatingStrategy, Population, read_strategy
 from il2cyto.panel import Panel, PanelEntry
 from il2cyto.sample import Sample
 from il2cyto.simulate.plan import plan_trial
 from il2cyto.simulate.trial import write_tube
-from il2cyto.transforms import Bounded, Clamped, FlowJoBiex, Linear, Log
+from il2cyto.transforms import Bounded, Clamped, FlowJoBiex, FlowJoLinear, Linear, Log
 
 GATING = Path(__file__).parents[2] / "gating"
 SAYABLE = ("lin", "log", "asinh", "logicle", "hyperlog")
@@ -134,6 +136,44 @@ def test_a_shape_on_a_flowjo_table_is_one_error_with_a_remedy(tmp_path: Path) ->
     with pytest.raises(GatingMLError, match="population 'g': Gating-ML has no scale like transform 'b'; draw the gate"):
         write_gatingml(tree, tmp_path / "t.xml")
     assert not (tmp_path / "t.xml").exists()
+
+
+def test_shapes_on_axes_of_flowjo_are_moved_where_that_changes_nothing(sample: Sample, tmp_path: Path) -> None:
+    transforms = {"time": FlowJoLinear(20_000.0, 180_000.0), "log": Clamped(Log(TOP, 5.0), TOP / 1e5)}
+    axes = (Dimension("FSC-A", transform="time"), Dimension("A", "FCS", "log"))
+    polygon = PolygonGate(axes, ((0.2, 0.1), (0.7, 0.2), (0.6, 1.3)))
+    ellipse = EllipsoidGate(axes, (0.4, 0.6), ((0.02, 0.001), (0.001, 0.03)), 2.0)
+    box = RectangleGate((Limits(axes[0], 0.3, 0.6), Limits(axes[1], None, 0.5)))
+    tree = GatingStrategy(
+        "f", tuple(Population(f"g{k}", "root", gate) for k, gate in enumerate((polygon, ellipse, box))), transforms
+    )
+    write_gatingml(tree, tmp_path / "t.xml")
+    again = read_gating(tmp_path / "t.xml")
+    same_members(tree, again, sample)
+    assert all(count > 50 for count in tree.apply(sample).counts["count"])
+    assert [type(t) for t in again.transforms.values()] == [Log]
+
+
+@pytest.mark.parametrize(
+    ("gate", "message"),
+    [
+        (UnsupportedGate("a derived parameter"), r"not taken over \(a derived parameter\), so it cannot be written"),
+        (
+            BinnedPolygonGate(
+                (Dimension("A", transform="lin"), Dimension("B", transform="lin")), ((0, 0), (1, 0), (1, 1))
+            ),
+            "no gates on the channels of a display; read the workspace with binning 'exact'",
+        ),
+        (
+            PolygonGate((Dimension("A", transform="low"), Dimension("B")), ((-0.1, 0), (1, 0), (1, 1))),
+            "no scale like transform 'low'",
+        ),
+    ],
+)
+def test_gates_of_flowjo_that_the_standard_lacks(tmp_path: Path, gate: Gate, message: str) -> None:
+    tree = one(gate, transforms={**TRANSFORMS, "low": Clamped(Log(TOP, 5.0), TOP / 1e5)})
+    with pytest.raises(GatingMLError, match=message):
+        write_gatingml(tree, tmp_path / "t.xml")
 
 
 def test_names_definitions_roles_views_and_axes_come_back(sample: Sample, tmp_path: Path) -> None:

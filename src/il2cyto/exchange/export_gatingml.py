@@ -10,7 +10,10 @@ from il2cyto.exchange.gatingml import elements
 from il2cyto.exchange.gatingml.blocks import BlockWriter
 from il2cyto.exchange.gatingml.elements import custom_block, number, put
 from il2cyto.exchange.gatingml.names import Names
+from il2cyto.exchange.gatingml.reshape import reshaped
 from il2cyto.gates import (
+    BinnedEllipsoidGate,
+    BinnedPolygonGate,
     BooleanGate,
     EllipsoidGate,
     Gate,
@@ -18,6 +21,7 @@ from il2cyto.gates import (
     QuadrantGate,
     Ratio,
     RectangleGate,
+    UnsupportedGate,
 )
 from il2cyto.gating.strategy import GatingStrategy
 from il2cyto.panel import Panel
@@ -53,8 +57,8 @@ def write_gatingml(
     Raises
     ------
     GatingMLError
-        If the standard cannot say it: a polygon, an ellipsoid or a divider on a FlowJo table, a marker without a
-        channel.
+        If the standard cannot say it: a polygon or an ellipsoid on a FlowJo table or on its display channels, a gate
+        that was not taken over, a marker without a channel.
 
     Examples
     --------
@@ -108,6 +112,15 @@ class _Writer(BlockWriter):
     def _gate(self, i: int, gate: Gate, gate_id: str) -> etree._Element:
         if isinstance(gate, QuadrantGate):
             gate = gate.as_rectangle()
+        if isinstance(gate, UnsupportedGate):
+            raise self.wrong(i, "its gate was not taken over ({reason}), so it cannot be written", reason=gate.reason)
+        if isinstance(gate, (BinnedPolygonGate, BinnedEllipsoidGate)):
+            raise self.wrong(
+                i, "Gating-ML has no gates on the channels of a display; read the workspace with binning 'exact'"
+            )
+        if isinstance(gate, (PolygonGate, EllipsoidGate)):
+            gate, further = reshaped(gate, self.strategy.transforms)
+            self.known |= further
         element = self._start(type(gate).__name__, i, gate_id)
         if isinstance(gate, RectangleGate):
             for limit in gate.limits:

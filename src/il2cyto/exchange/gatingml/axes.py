@@ -26,6 +26,7 @@ class AxisWriter:
         self.ids = Ids()
         self.root = elements.root()
         self.gate_ids = [self.ids.new(population.name) for population in strategy.populations]
+        self.known = dict(strategy.transforms)
         self.transforms: dict[Transform, str] = {}
         self.ratios: dict[tuple[Ratio, tuple[str, str], Clamped | None], str] = {}
         self.matrices: dict[str, str] = {}
@@ -58,7 +59,7 @@ class AxisWriter:
         """Id of a dimension's scale and bounds of its ratio, or ``None`` where the standard has no such scale."""
         if dimension.transform is None:
             return None, None
-        transform = self.strategy.transforms[dimension.transform]
+        transform = self.known[dimension.transform]
         bounds = None
         said: Transform | None = transform
         if isinstance(transform, Clamped) and isinstance(dimension.source, Ratio):
@@ -109,7 +110,7 @@ class AxisWriter:
         low = -math.inf if limit.minimum is None else limit.minimum
         high = math.inf if limit.maximum is None else limit.maximum
         transform = self.strategy.transforms.get(dimension.transform or "")
-        if transform is not None and self.scale(dimension) is None and transform.domain_minimum == _LOWEST:
+        if transform is not None and self.scale(dimension) is None and _is_whole(transform, dimension):
             # limits are exact on the linear scale, whatever the scale that they were drawn on
             low, high = _on_linear(transform, low, high)
             dimension = Dimension(dimension.source, dimension.compensation)
@@ -120,6 +121,12 @@ class AxisWriter:
             gating__min=number(low) if low > -math.inf else None,
             gating__max=number(high) if high < math.inf else None,
         )  # fmt: skip
+
+
+def _is_whole(transform: Transform, dimension: Dimension) -> bool:
+    """Whether a scale has a place for all that is defined without it; a ratio can be infinite, a channel is not."""
+    lowest = transform.domain_minimum
+    return lowest == _LOWEST or (lowest == -math.inf and not isinstance(dimension.source, Ratio))
 
 
 def _on_linear(transform: Transform, low: float, high: float) -> tuple[float, float]:
