@@ -505,6 +505,13 @@ def test_trap_18_gain_is_never_applied_to_time(tmp_path: Path) -> None:
 # 19. time
 
 
+def test_trap_19_time_is_never_logarithmic(tmp_path: Path) -> None:
+    keys = {"$P1N": "Time", "$P1E": "4,1", "$P1R": "1024", "$TIMESTEP": "0.1"}
+    sample = read(tmp_path / "a.fcs", DataSet(words([[500]]), keys=keys))
+    assert sample.events.tolist() == [[50.0]]
+    assert told(sample.repairs) == [("$P1E", "4,1", "0,0: time is linear", True)]
+
+
 @pytest.mark.parametrize("name", ["Time", "TIME", "time", "HDR-T", "T1", "TIME_LSW", "TIME LSW", " Time "])
 def test_trap_19_names_of_time(tmp_path: Path, name: str) -> None:
     sample = read(tmp_path / "a.fcs", DataSet(words([[100]]), keys={"$P1N": name, "$TIMESTEP": "0.01"}))

@@ -104,6 +104,9 @@ def parse_channels(
         pns = keywords.get(f"{prefix}S", "").strip()
         is_time = bool(_TIME.fullmatch(pnn) or _HIGH_WORD.fullmatch(pns))
         amplification = _amplification(keywords, prefix, datatype, name, repairs)
+        if is_time and amplification[0]:
+            repairs.append(Repair(f"{prefix}E", keywords[f"{prefix}E"].strip(), "0,0: time is linear", True))
+            amplification = 0.0, 0.0
         channels.append(
             Channel(
                 index=number - 1,
