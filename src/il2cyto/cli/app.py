@@ -12,8 +12,10 @@ import typer
 
 from il2cyto import __version__
 from il2cyto.cli.check_fcs import check_fcs
+from il2cyto.cli.convert import convert
 from il2cyto.cli.deidentify import deidentify
 from il2cyto.cli.export import export
+from il2cyto.cli.recount import recount
 from il2cyto.errors import Il2CytoError, StudyError
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ app = typer.Typer(
 
 _LATE = ("marker missing", "not begun")
 _MOST_SHOWN = 20
+_MOST_NAMES = 3
 
 
 class OnError(StrEnum):
@@ -141,17 +144,26 @@ def new(folder: Annotated[Path, typer.Argument(help="New or empty folder.", show
 
 @app.command()
 def show(
-    strategy: Annotated[Path, typer.Argument(help="Strategy folder, or Gating-ML 2.0 file.", show_default=False)],
+    strategy: Annotated[
+        Path, typer.Argument(help="Strategy folder, Gating-ML 2.0 file, or workspace.", show_default=False)
+    ],
 ) -> None:
     """Print the tree of a gating strategy."""
     from il2cyto.exchange import read_strategies
 
     found = read_strategies(strategy)
+    for notice in found.notices:
+        typer.echo(f"notice   {notice}", err=True)
     trees = [("all other files" if found.by_file else "all files", found.default), *found.by_file.items()]
+    names: dict[str, list[str]] = {}
     for name, tree in trees:
-        if tree is None:
-            continue
-        typer.echo(f"{tree.id} {tree.version} · {name} · sha256 {tree.content_hash[:12]}")
+        if tree is not None:
+            names.setdefault(tree.content_hash, []).append(name)
+    for tree in {tree.content_hash: tree for _, tree in trees if tree is not None}.values():
+        shown = names[tree.content_hash]
+        more = f" and {len(shown) - _MOST_NAMES} more names" if len(shown) > _MOST_NAMES else ""
+        files = f"{', '.join(shown[:_MOST_NAMES])}{more}"
+        typer.echo(f"{tree.id} {tree.version} · {files} · sha256 {tree.content_hash[:12]}")
         for note in tree.notes:
             typer.echo(f"note: {note}")
         for i in sorted(range(len(tree.paths)), key=lambda k: tree.paths[k].split("/")):
@@ -167,6 +179,8 @@ def show(
 
 app.command("check-fcs")(check_fcs)
 app.command("export")(export)
+app.command("convert")(convert)
+app.command("recount")(recount)
 app.command("deidentify")(deidentify)
 
 

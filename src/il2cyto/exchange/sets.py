@@ -8,8 +8,12 @@ from pathlib import Path
 
 from il2cyto.errors import StrategyError
 from il2cyto.exchange.floreada import is_workspace, read_workspace
+from il2cyto.exchange.flowjo.read import read_workspace as read_flowjo
+from il2cyto.exchange.flowjo.recognise import recognise, refuse
 from il2cyto.exchange.gatingml import read_document, read_gatingml
+from il2cyto.exchange.xml import parse_xml
 from il2cyto.gating.folder import read_strategy
+from il2cyto.gating.overrides import read_overrides
 from il2cyto.gating.strategy import GatingStrategy
 from il2cyto.panel import Panel
 
@@ -26,11 +30,14 @@ class StrategySet:
         For files without their own; ``None`` where every file needs its own.
     by_file
         Strategies by file name.
+    notices
+        What a person should know of the file; they may hold names of samples.
     """
 
     name: str
     default: GatingStrategy | None
     by_file: Mapping[str, GatingStrategy] = field(default_factory=dict)
+    notices: tuple[str, ...] = ()
 
     def for_file(self, file_name: str) -> GatingStrategy:
         """Return the strategy of a file.
@@ -50,7 +57,7 @@ class StrategySet:
 
 
 def read_strategies(path: str | Path, panel: Panel | None = None, name: str | None = None) -> StrategySet:
-    """Read a strategy folder, a Gating-ML 2.0 file, or a workspace with a tree per file.
+    """Read a strategy folder, a Gating-ML 2.0 file, or a workspace of FlowJo 10 or Floreada with a tree per file.
 
     Parameters
     ----------
@@ -68,7 +75,15 @@ def read_strategies(path: str | Path, panel: Panel | None = None, name: str | No
     """
     path = Path(path)
     if path.is_dir():
-        return StrategySet(path.name, read_strategy(path, panel))
+        strategy = read_strategy(path, panel)
+        return StrategySet(path.name, strategy, read_overrides(path, strategy))
+    kind = recognise(parse_xml(path))
+    if kind == "flowjo":
+        workspace = read_flowjo(path, name=name)
+        trees = {file: sample.strategy for file, sample in workspace.by_file().items()}
+        return StrategySet(path.name, None, trees, workspace.notices)
+    if kind != "other":
+        raise refuse(kind, path.name)
     document = read_document(path)
     if is_workspace(document):
         by_file, default = read_workspace(document, name or path.stem)
@@ -77,7 +92,7 @@ def read_strategies(path: str | Path, panel: Panel | None = None, name: str | No
 
 
 def read_gating(path: str | Path) -> GatingStrategy:
-    """Read one strategy: a folder of `gating/`, or a Gating-ML 2.0 file.
+    """Read one strategy: a folder of `gating/`, a Gating-ML 2.0 file, or a workspace with one tree for all files.
 
     Raises
     ------
@@ -87,9 +102,10 @@ def read_gating(path: str | Path) -> GatingStrategy:
         If the XML is unsafe, no Gating-ML 2.0, or does not hold together.
     """
     found = read_strategies(path)
-    if found.by_file or found.default is None:
+    trees = {tree.content_hash: tree for tree in (found.default, *found.by_file.values()) if tree is not None}
+    if len(trees) != 1:
         raise StrategyError(
             "{strategy_file}: holds {n} trees, one per file; read them with exchange.read_strategies",
             strategy_file=found.name, n=len(found.by_file),
         )  # fmt: skip
-    return found.default
+    return next(iter(trees.values()))

@@ -10,6 +10,8 @@ from il2cyto.compensation import SpilloverMatrix
 from il2cyto.errors import Il2CytoError, StrategyError, did_you_mean
 from il2cyto.gates import (
     UNCOMPENSATED,
+    BinnedEllipsoidGate,
+    BinnedPolygonGate,
     BooleanGate,
     Dimension,
     EllipsoidGate,
@@ -20,7 +22,9 @@ from il2cyto.gates import (
     QuadrantGate,
     Ratio,
     RectangleGate,
+    UnsupportedGate,
 )
+from il2cyto.gates.binned import CHANNELS
 from il2cyto.gating.strategy import GatingStrategy, Population
 from il2cyto.panel import Panel
 from il2cyto.study.findings import Findings
@@ -32,11 +36,13 @@ _POPULATION = ("name", "parent", "definition", "role", "complement", "gate", "vi
 _ROLES = ("", "time_qc", "beads")
 _GATE_KEYS = {
     "rectangle": ("dims",),
-    "polygon": ("dims", "vertices"),
-    "ellipsoid": ("dims", "mean", "covariance", "distance_square"),
+    "polygon": ("dims", "vertices", "binning", "channels"),
+    "ellipsoid": ("dims", "mean", "covariance", "distance_square", "binning", "channels"),
     "quadrant": ("dims", "region"),
     "boolean": ("op", "of"),
+    "unsupported": ("reason",),
 }
+_BINNINGS = ("exact", "flowjo")
 _DIM = ("marker", "channel", "ratio", "compensation", "transform", "units", "min", "max", "divider", "dividers")
 
 
@@ -58,14 +64,27 @@ def read_strategy(folder: str | Path, panel: Panel | None = None) -> GatingStrat
         If the panel or a matrix beside it cannot be used.
     """
     folder = Path(folder)
-    path = folder / "strategy.yaml"
+    if panel is None and (folder / "panel.csv").is_file():
+        panel = Panel.from_csv(folder / "panel.csv")
+    name = f"{folder.name}/strategy.yaml"
+    return StrategyReader(name, folder, panel).strategy(read_yaml(folder / "strategy.yaml", name))
+
+
+def read_yaml(path: Path, name: str) -> Node | None:
+    """Return the tree of a YAML file of a strategy.
+
+    Raises
+    ------
+    StrategyError
+        If it cannot be read.
+    """
     try:
         content = path.read_bytes()
     except OSError as error:
         raise StrategyError(
-            "{strategy_file}: strategy.yaml cannot be read ({reason})", strategy_file=folder.name, reason=error.strerror
-        ) from error
-    name = f"{folder.name}/strategy.yaml"
+            "{strategy_file}: {yaml} cannot be read ({reason})",
+            strategy_file=path.parent.name, yaml=path.name, reason=error.strerror,
+        ) from error  # fmt: skip
     findings = Findings()
     tree = read_tree(content, name, findings)
     if findings.problems:
@@ -74,12 +93,10 @@ def read_strategy(folder: str | Path, panel: Panel | None = None) -> GatingStrat
             "{strategy_file} is no YAML of a strategy (line {lines}){hint}",
             strategy_file=name, lines=lines, hint="".join(f"\n{problem}" for problem in findings.problems),
         )  # fmt: skip
-    if panel is None and (folder / "panel.csv").is_file():
-        panel = Panel.from_csv(folder / "panel.csv")
-    return _Reader(name, folder, panel).strategy(tree)
+    return tree
 
 
-class _Reader:
+class StrategyReader:
     """Turns the tree of one file into a strategy; every complaint carries the line."""
 
     def __init__(self, name: str, folder: Path, panel: Panel | None) -> None:
@@ -228,6 +245,8 @@ class _Reader:
             operation = self.text(get("op"), "op", node)
             operands = [self.operand(item) for item in self.items(get("of"), "of", node)]
             return BooleanGate(cast(Literal["and", "or", "not"], operation), tuple(operands))
+        if kind == "unsupported":
+            return UnsupportedGate(self.text(get("reason"), "reason", node))
         dims = [self.dimension(item) for item in self.items(get("dims"), "dims", node)]
         dimensions = tuple(dimension for dimension, _ in dims)
         if kind == "rectangle":
@@ -241,23 +260,41 @@ class _Reader:
                     for dimension, keys in dims
                 )
             )
+        channels = self.channels(node)
         if kind == "polygon":
-            vertices = tuple(self.row(item, "vertex", node) for item in self.items(get("vertices"), "vertices", node))
-            return PolygonGate(
-                cast(tuple[Dimension, Dimension], dimensions), cast(tuple[tuple[float, float], ...], vertices)
-            )
+            axes = cast(tuple[Dimension, Dimension], dimensions)
+            rows = tuple(self.row(item, "vertex", node) for item in self.items(get("vertices"), "vertices", node))
+            vertices = cast(tuple[tuple[float, float], ...], rows)
+            return PolygonGate(axes, vertices) if channels is None else BinnedPolygonGate(axes, vertices, channels)
         if kind == "ellipsoid":
-            ellipsoid = EllipsoidGate(
+            parts = (
                 dimensions,
                 self.row(get("mean"), "mean", node),
                 tuple(self.row(item, "covariance", node) for item in self.items(get("covariance"), "covariance", node)),
                 self.number(get("distance_square"), "distance_square", node),
             )
+            ellipsoid = EllipsoidGate(*parts) if channels is None else BinnedEllipsoidGate(*parts, channels)
             if not ellipsoid.is_ellipsoid:
                 message = "population {name!r}: the covariance must be symmetric and positive definite"
                 raise self.fail(node, message, name=name)
             return ellipsoid
         return self.quadrant(node, dims)
+
+    def channels(self, node: Mapping) -> int | None:
+        """Channels of the display on which a shape is counted, ``None`` where the values themselves are."""
+        get = node.entries.get
+        binning = self.text(get("binning"), "binning", node, "exact")
+        if binning not in _BINNINGS:
+            close = did_you_mean(binning, _BINNINGS)
+            raise self.fail(node, "binning {found!r}{close}: wanted exact or flowjo", found=binning, close=close)
+        if binning == "exact":
+            if "channels" in node.entries:
+                raise self.fail(node, "channels are those of a display: they need binning: flowjo")
+            return None
+        number = self.number(get("channels"), "channels", node) if "channels" in node.entries else float(CHANNELS)
+        if number != int(number):
+            raise self.fail(node, "channels wants a whole number, got {found}", found=number)
+        return int(number)
 
     def quadrant(self, node: Mapping, dims: list[tuple[Dimension, dict[str, Node]]]) -> QuadrantGate:
         dividers: list[tuple[float, ...]] = []

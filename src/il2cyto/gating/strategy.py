@@ -32,7 +32,7 @@ class Population:
     name
         Name; unique among the children of its parent.
     parent
-        Name or path of the parent, or ``root``.
+        Name or path of the parent, or ``root``; a path from ``root/`` means one place only.
     gate
         What the events of the parent are asked.
     complement
@@ -158,6 +158,8 @@ class GatingStrategy:
         population = self.populations[i]
         if population.parent in ("", ROOT):
             return -1
+        if population.parent in self._absolute:
+            return self._absolute[population.parent]
         wanted = [part for part in population.parent.split("/") if part not in ("", ROOT)]
         found = {k: self._written(k, by_name) for k in by_name.get(wanted[-1], [])}
         matches = [k for k, above in found.items() if above[: len(wanted)] == wanted[::-1]]
@@ -172,6 +174,16 @@ class GatingStrategy:
             message = "population {name!r}: parent {parent!r} stands {times} times; give its path"
             raise self._wrong(message, **names, times=len(matches))
         return matches[0]
+
+    @cached_property
+    def _absolute(self) -> dict[str, int]:
+        """Populations whose own parent is written from ``root``, by the path ``root/a/b``."""
+        found: dict[str, int] = {}
+        for i, population in enumerate(self.populations):
+            parent = population.parent or ROOT
+            if parent == ROOT or parent.startswith(f"{ROOT}/"):
+                found.setdefault(f"{parent}/{population.name}", i)
+        return found
 
     def _written(self, k: int, by_name: dict[str, list[int]]) -> list[str]:
         """Names from a population upwards, as far as what is written tells; ends in ``root`` if it tells all."""

@@ -72,8 +72,11 @@ def strategy_reference(text: str, roots: Roots) -> StrategyRef:
         except StrategyError as error:
             raise ValueError(str(error)) from error
     path = _referenced(text, roots)
-    if not (is_file(path / "strategy.yaml") or (path.suffix.lower() == ".xml" and is_file(path))):
-        raise ValueError("no strategy is there; name a folder that holds strategy.yaml, or a Gating-ML .xml file")
+    if not (is_file(path / "strategy.yaml") or (path.suffix.lower() in (".xml", ".wsp") and is_file(path))):
+        raise ValueError(
+            "no strategy is there; name a folder that holds strategy.yaml, a Gating-ML .xml file, or a FlowJo .wsp "
+            "workspace"
+        )
     return StrategyRef("data" if text.startswith("data:") else "study", path, text)
 
 
