@@ -174,6 +174,28 @@ class Sample:
         """Stored values (after the bit mask of integers) as float64 ``(n_events, n_channels)``."""
         return self._decode(range(self.n_channels), linear=False)
 
+    @cached_property
+    def masked_values(self) -> NDArray[np.int64]:
+        """How many stored values of each channel, int64 ``(n_channels,)``, lose bits to the mask of ``$PnR``.
+
+        The standard asks for the mask, and many instruments keep marks of their own in the bits above the range; where
+        only a few values have such bits, they were brighter than the range and are dimmed by it.
+        """
+        layout = self.layout
+        counts = np.zeros(self.n_channels, dtype=np.int64)
+        full = [(1 << 8 * int(width)) - 1 for width in layout.width]
+        narrow = [
+            i for i in range(self.n_channels) if layout.kind[i] == decode.INTEGER and int(layout.mask[i]) < full[i]
+        ]
+        chosen = np.array(narrow, dtype=np.int64)
+        found = np.zeros(len(narrow), dtype=np.int64)
+        decode.masked_bits(
+            self.data, layout.stride, self.n_events, layout.position, layout.width, layout.mask, layout.byte_order,
+            chosen, found,
+        )  # fmt: skip
+        counts[chosen] = found
+        return counts
+
     def native(self) -> NDArray[Any]:
         """Return stored values in their own type and this machine's byte order, in one pass over the file.
 

@@ -11,6 +11,7 @@ from bytes_of import Claim, DataSet, chain, text_of, told, words
 from il2cyto.errors import FcsError
 from il2cyto.fcs import open_dataset, open_datasets, read_fcs, read_fcs_header
 from il2cyto.fcs.header import other_segments
+from il2cyto.sample import Repair
 
 EVENTS = [[1, 2], [3, 4], [500, 65535]]
 TWO = {"data": words(EVENTS), "bits": (16, 16)}
@@ -57,7 +58,9 @@ def test_trap_1_offsets_may_stand_left_or_end_with_nul(tmp_path: Path) -> None:
     content[26:34] = str(begin).encode().ljust(8)
     content[34:42] = str(begin + 11).encode().ljust(8, b"\0")
     (tmp_path / "a.fcs").write_bytes(content)
-    assert read_fcs(tmp_path / "a.fcs", strict=True).events.tolist() == EVENTS
+    sample = read_fcs(tmp_path / "a.fcs")
+    assert sample.events.tolist() == EVENTS
+    assert sample.repairs == (Repair("HEADER DATA", "numbers not at the right of their places", "as read", False),)
 
 
 @pytest.mark.parametrize(
@@ -609,8 +612,7 @@ def test_trap_8_blank_or_zero_other_offsets(tmp_path: Path) -> None:
     [
         (b"     100     199", ((100, 199),)),
         (b"     100     199     200     200", ((100, 199), (200, 200))),
-        (b"     100     999", ((100, 499),)),  # ends with the file
-        (b"     600     999", ()),  # begins behind it
+        (b"     100     999", ((100, 999),)),
         (b"       100       199", ((100, 199),)),
         (b"           100           199", ((100, 199),)),
         (b"     199     100", ()),
@@ -620,7 +622,18 @@ def test_trap_8_blank_or_zero_other_offsets(tmp_path: Path) -> None:
     ],
 )
 def test_trap_8_offsets_of_other_segments(content: bytes, found: tuple[tuple[int, int], ...]) -> None:
-    assert other_segments(content, 500) == found
+    assert other_segments(content) == found
+
+
+def test_trap_8_other_segments_beyond_the_file(tmp_path: Path) -> None:
+    made = DataSet(**TWO, gaps={"TEXT": b"     100  900000  800000  900000"})
+    check(
+        tmp_path / "a.fcs",
+        made,
+        [("HEADER OTHER", "100 to 900000, 800000 to 900000", "what of it lies in the file", False)],
+    )
+    size = (tmp_path / "a.fcs").stat().st_size
+    assert [other.size for other in open_dataset(tmp_path / "a.fcs").others] == [size - 100]
 
 
 def test_trap_8_analysis_by_header_or_by_text(tmp_path: Path) -> None:

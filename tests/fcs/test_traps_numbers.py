@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from builder import build_fcs
 from bytes_of import DataSet, told, words
 from hypothesis import given
 from hypothesis import strategies as st
@@ -693,3 +694,13 @@ def test_a_parameter_too_many_or_too_few(tmp_path: Path) -> None:
     fewer = DataSet(words([[1, 2], [3, 4]]), bits=(16, 16), keys={"$PAR": "1"}).to(tmp_path / "a.fcs")
     with pytest.raises(FcsError, match=r"holds 4 events, \$TOT says 2"):
         read_fcs(fewer)
+
+
+def test_trap_15_values_that_lose_bits_are_counted(tmp_path: Path) -> None:
+    columns = [np.array([5, 1023, 1024, 65535], dtype="u2"), np.array([1, 2, 3, 4], dtype="u2")]
+    path = build_fcs(tmp_path / "a.fcs", columns, datatype="I", extra={"$P1R": "1000", "$P2R": "65536"})
+    sample = read_fcs(path)
+    assert sample.events.tolist() == [[5, 1], [1023, 2], [0, 3], [1023, 4]]
+    assert sample.masked_values.tolist() == [2, 0]
+    floats = read_fcs(build_fcs(tmp_path / "b.fcs", [np.array([5.0], dtype="f4")]))
+    assert floats.masked_values.tolist() == [0]

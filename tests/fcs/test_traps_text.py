@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
+from builder import build_fcs
 from bytes_of import DataSet, told, words
 from hypothesis import given
 from hypothesis import strategies as st
@@ -391,3 +393,11 @@ def test_trap_14_folders_and_empty_files(tmp_path: Path) -> None:
         for read in (read_fcs, read_fcs_header):
             with pytest.raises(FcsError, match=rf"^{name}: .*({message})"):
                 read(tmp_path / name)
+
+
+def test_trap_13_an_old_macintosh_writes_its_own_signs(tmp_path: Path) -> None:
+    extra = {"$SYS": "Macintosh System Software 9.2.2", "CREATOR": "CellQuest Pro\N{TRADE MARK SIGN}"}
+    path = build_fcs(tmp_path / "a.fcs", [np.array([1.0], dtype="f4")], extra=extra, text_encoding="mac-roman")
+    sample = read_fcs(path)
+    assert sample.keywords["CREATOR"] == "CellQuest Pro\N{TRADE MARK SIGN}"
+    assert (sample.encoding, sample.repairs[0].assumed) == ("mac-roman", "mac-roman")

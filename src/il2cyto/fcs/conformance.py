@@ -164,7 +164,7 @@ def printable(text: str) -> str:
 def _report(dataset: Dataset, path: Path) -> DatasetReport:
     sample = to_sample(dataset, path)
     clock = acquisition(dataset.keywords, dataset.version)
-    notes = list(_notes(dataset))
+    notes = [*_notes(dataset), *_masked(sample)]
     head, place = dataset.head, dataset.place
     segments: dict[str, list[int]] = {}
     if place.length:
@@ -229,6 +229,20 @@ def _time(sample: Sample, notes: list[str]) -> str:
     return f"{' and '.join(clocks)} {found.seconds.min():g} to {found.seconds.max():g} {unit}"
 
 
+def _masked(sample: Sample) -> Iterator[str]:
+    counts = sample.masked_values
+    few = [i for i in counts.nonzero()[0] if 10 * counts[i] < sample.n_events]
+    most = [i for i in counts.nonzero()[0] if i not in few]
+    for i in few:
+        yield (
+            f"$P{i + 1}R: {counts[i]} value(s) above the range lose their upper bits, as the standard masks: "
+            "bright events turn dim"
+        )
+    if most:
+        numbers = ", ".join(str(i + 1) for i in most)
+        yield f"bits above the range in many events of parameter(s) {numbers}: the instrument's own marks, masked"
+
+
 def _notes(dataset: Dataset) -> Iterator[str]:
     keywords, version = dataset.keywords, dataset.version
     missing = [key for key in _REQUIRED[version] if not keywords.get(key, "").strip()]
@@ -240,6 +254,10 @@ def _notes(dataset: Dataset) -> Iterator[str]:
         re.fullmatch(r"\$?DFC\d+TO\d+", key) for key in keywords
     ):
         yield "$COMP or $DFCiTOj: percentages to subtract, not a spillover matrix; not used"
+    if "$TIMESTEP" in keywords and not any(channel.is_time for channel in dataset.channels):
+        yield "$TIMESTEP: stands without a time channel"
+    if any("," in channel.pnn for channel in dataset.channels):
+        yield "$PnN: a comma in a name, which the standard forbids: no matrix can name that channel"
     if version == "FCS3.2" and "$MODE" in keywords:
         yield "$MODE: deprecated in FCS3.2"
     if version == "FCS3.2" and any(channel.datatype == "A" or channel.bits % 8 for channel in dataset.channels):

@@ -37,9 +37,10 @@ def decode_tokens(
 ) -> tuple[list[str], str, tuple[Repair, ...]]:
     """Decode the pieces of a TEXT segment, never losing a byte.
 
-    The order is: what the caller says; UTF-8; what ``$UNICODE`` declares; then piece by piece, since programs add to
-    what an instrument wrote: GB18030 where a piece reads as Chinese, Latin-1 or Windows-1252 where it reads as European
-    words; else each byte that is not ASCII is shown as ``\\xNN``, which is no text but no wrong text either.
+    The order is: what the caller says; UTF-8; what ``$UNICODE`` or a Macintosh declares; then piece by piece, since
+    programs add to what an instrument wrote: GB18030 where a piece reads as Chinese, Latin-1 or Windows-1252 where it
+    reads as European words; else each byte that is not ASCII is shown as ``\\xNN``, which is no text but no wrong text
+    either.
 
     Parameters
     ----------
@@ -73,7 +74,7 @@ def decode_tokens(
     if all(_is(token, "utf-8") for token in high):
         repairs = () if version >= "FCS3.1" else (Repair("TEXT", f"UTF-8 in {version}", "UTF-8", False),)
         return [token.decode("utf-8") for token in tokens], "utf-8", repairs
-    chosen = _choose(sorted(high), _unicode_keyword(tokens) or likely)
+    chosen = _choose(sorted(high), _unicode_keyword(tokens) or likely or _macintosh(tokens))
     used = "+".join(sorted(set(chosen.values()) - {"utf-8"}))
     # what is said of bytes that nobody can read must not look like an encoding
     shown = " and ".join(r"\xNN for unknown bytes" if word == UNKNOWN else word for word in used.split("+"))
@@ -115,6 +116,11 @@ def _unicode_keyword(tokens: Sequence[bytes]) -> str | None:
             page = value.partition(b",")[0].strip()
             return _CODE_PAGES.get(int(page)) if page.isdigit() and len(page) < 6 else None
     return None
+
+
+def _macintosh(tokens: Sequence[bytes]) -> str | None:
+    # CellQuest writes "CellQuest Pro™" in the character set of the old Macintosh that it says it ran on
+    return "mac-roman" if any(b"Macintosh" in token for token in tokens) else None
 
 
 def _readings(token: bytes) -> list[str]:

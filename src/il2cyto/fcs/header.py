@@ -54,7 +54,8 @@ def parse_header(content: bytes, name: str) -> tuple[Header, tuple[Repair, ...]]
     repairs: list[Repair] = []
     pairs = []
     for i, segment in enumerate(_SEGMENTS):
-        cells = [content[10 + 8 * k : 18 + 8 * k].decode("latin-1").strip(" \0\t\r\n") for k in (2 * i, 2 * i + 1)]
+        written = [content[10 + 8 * k : 18 + 8 * k].decode("latin-1") for k in (2 * i, 2 * i + 1)]
+        cells = [cell.strip(" \0\t\r\n") for cell in written]
         numbers = [_offset(cell) for cell in cells]
         # a blank is how FCS 2.0 and 3.0 leave ANALYSIS out; TEXT cannot be done without
         if segment == "TEXT" and None in numbers:
@@ -65,6 +66,8 @@ def parse_header(content: bytes, name: str) -> tuple[Header, tuple[Repair, ...]]
         if None in numbers:
             repairs.append(Repair(f"HEADER {segment}", " and ".join(map(repr, cells)), "0 and 0", False))
             numbers = [0, 0]
+        elif any(cell.strip() and cell != cell.rstrip() for cell in written):
+            repairs.append(Repair(f"HEADER {segment}", "numbers not at the right of their places", "as read", False))
         pairs.append((numbers[0] or 0, numbers[1] or 0))
     begin, end = pairs[0]
     if begin < LENGTH or end <= begin:
@@ -82,7 +85,7 @@ def _offset(cell: str) -> int | None:
     return int(cell) if digits.isascii() and digits.isdecimal() else None
 
 
-def other_segments(content: bytes, size: int) -> tuple[tuple[int, int], ...]:
+def other_segments(content: bytes) -> tuple[tuple[int, int], ...]:
     """Return the offsets of OTHER segments.
 
     Parameters
@@ -90,15 +93,13 @@ def other_segments(content: bytes, size: int) -> tuple[tuple[int, int], ...]:
     content
         What stands between byte 58 and the TEXT segment. The standard gives each number 8 bytes (written out only in
         FCS 3.2); CyAn takes 10 and MoFlo 14.
-    size
-        Bytes from the start of the data set to the end of the file.
     """
     match = _NUMBERS.match(content)
     numbers = match.group() if match else b""
     for width in (8, 10, 14):
         pairs = _pairs_of_width(numbers, width)
         if pairs:
-            return tuple((begin, min(end, size - 1)) for begin, end in pairs if begin < size)
+            return tuple(pairs)
     return ()
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from il2cyto.errors import FcsError
 from il2cyto.fcs.channels import row_layout, time_step
-from il2cyto.fcs.dataset import Dataset, open_dataset, read_fcs_header
+from il2cyto.fcs.dataset import Dataset, open_dataset
+from il2cyto.fcs.scan import read_fcs_header
 from il2cyto.fcs.spillover import already_compensated, read_spillover
 from il2cyto.fcs.storage import byte_order, to_plain
 from il2cyto.panel import Panel
@@ -84,11 +85,12 @@ def to_sample(opened: Dataset, path: Path, panel: Panel | None = None, also: tup
     data, widths, end, doubles = to_plain(
         opened.data, opened.place.storage, order, head.channels, opened.n_events, head.name
     )
+    layout = row_layout(head.channels, widths, end, step, doubles=doubles)
     spillover = read_spillover(head.keywords, head.channels, repairs)
     return Sample(
         id=path.stem,
         data=data,
-        layout=row_layout(head.channels, widths, end, step, doubles=doubles),
+        layout=layout,
         channels=head.channels,
         n_events=opened.n_events,
         keywords=head.keywords,

@@ -86,9 +86,12 @@ def _spellings(channels: tuple[Channel, ...]) -> list[tuple[str, Callable[[str],
     labels = once(lambda channel: channel.pns)
     under = once(lambda channel: channel.pnn.replace("/", "_"))
     bare = once(lambda channel: _bare(channel.pnn))
+    single = {name for name, count in Counter(names).items() if count == 1}
 
     def by_number(word: str) -> str | None:
-        return names[int(word) - 1] if word.isascii() and word.isdecimal() and 1 <= int(word) <= len(names) else None
+        number = int(word) if word.isascii() and word.isdecimal() and len(word) < 7 else 0
+        found = names[number - 1] if 1 <= number <= len(names) else None
+        return found if found in single else None
 
     return [
         ("names in angle brackets or with a prefix", lambda word: bare.get(_bare(word))),

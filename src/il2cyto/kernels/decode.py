@@ -128,6 +128,18 @@ def column(data, stride, first, count, position, width, kind, mask, order, scale
 
 
 @njit(cache=True, nogil=True)
+def masked_bits(data, stride, n_events, position, width, mask, order, chosen, counts):
+    """Count, per chosen integer channel, the stored values that lose bits to the mask."""
+    for j in range(chosen.shape[0]):
+        c = chosen[j]
+        keep = mask[c]
+        at = position[c]
+        for _ in range(n_events):
+            counts[j] += (_load(data, at, width[c], order[c]) & ~keep) != np.uint64(0)
+            at += stride
+
+
+@njit(cache=True, nogil=True)
 def rows(data, stride, position, width, kind, mask, order, scale, argument, offset, chosen, out):
     """Decode chosen channels of every event into ``out``, shape ``(n_events, len(chosen))``."""
     n = out.shape[0]
