@@ -16,6 +16,7 @@ import pytest
 
 from il2cyto.errors import FcsError
 from il2cyto.fcs import read_fcs, read_fcs_header
+from il2cyto.sample import Repair
 
 pytestmark = pytest.mark.reference
 
@@ -57,6 +58,17 @@ def test_reads_as_by_hand(row: dict[str, str], reference: Path) -> None:
     assert differences(sample.events[0].tolist(), expected(row["first_event"])) == {}
     assert differences(sample.events[-1].tolist(), expected(row["last_event"])) == {}
     assert math.fsum(sample.events[:, 0].tolist()) == pytest.approx(float(row["sum"]), rel=1e-15, abs=0.0)
+
+
+def told(repairs: tuple[Repair, ...]) -> str:
+    """Repairs as the table lists them; ``!`` marks those that can change numbers."""
+    return " | ".join(f"{repair.keyword}: {repair.assumed}{'!' * repair.affects_numbers}" for repair in repairs)
+
+
+@pytest.mark.parametrize("row", GOOD, ids=name)
+def test_says_what_it_repaired(row: dict[str, str], reference: Path) -> None:
+    repairs = read_fcs(reference / row["file"], dataset=int(row["dataset"])).repairs
+    assert told(repairs) == row["repairs"]
 
 
 @pytest.mark.parametrize("row", BAD, ids=name)

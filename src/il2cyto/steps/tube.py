@@ -139,7 +139,7 @@ def _gate(record: TubeRecord, out: Path, reuse: bool) -> tuple[dict[str, Any], t
         "fcs_version": sample.version,
         "vol": plain_number(sample.keywords.get("$VOL", "")),
         "repairs": repairs,
-        "notes": [*result.notes, *_volume_note(sample)],
+        "notes": [*result.notes, *_volume_note(sample), *_dimmed_note(sample)],
         "missing_markers": list(result.missing_markers),
         "retained_time_fraction": retained_time_fraction(result),
         "counts": _plain(result),
@@ -160,6 +160,15 @@ def _repairs(sample: Sample) -> list[list[str | bool]]:
 def _volume_note(sample: Sample) -> list[str]:
     text = sample.keywords.get("$VOL", "").strip()
     return ["$VOL is no number: the file gives no volume"] if text and plain_number(text) is None else []
+
+
+def _dimmed_note(sample: Sample) -> list[str]:
+    # bits above the range in many events are marks of the instrument; in a few they are signal
+    counts = sample.masked_values
+    few = [i for i in counts.nonzero()[0] if 10 * counts[i] < sample.n_events]
+    total, numbers = sum(int(counts[i]) for i in few), ", ".join(str(i + 1) for i in few)
+    said = f"{total} values of parameter(s) {numbers} lie above their range: the mask of the standard makes them dim"
+    return [said] if few else []
 
 
 def result_key(fcs_sha256: str, strategy: GatingStrategy, panel: Panel | None) -> str:
