@@ -401,3 +401,7 @@ def test_trap_13_an_old_macintosh_writes_its_own_signs(tmp_path: Path) -> None:
     sample = read_fcs(path)
     assert sample.keywords["CREATOR"] == "CellQuest Pro\N{TRADE MARK SIGN}"
     assert (sample.encoding, sample.repairs[0].assumed) == ("mac-roman", "mac-roman")
+    # which does not make a Chinese name "Õı–°√˜", nor unknown bytes a text
+    found = parsed(b"|$SYS|Macintosh|$OP|" + "王小明".encode("gb18030") + b"|A|Pro\xaa|B|\xff\xfe\xfd\xfc|")
+    assert found.keywords == {"$SYS": "Macintosh", "$OP": "王小明", "A": "Pro™", "B": r"\xff\xfe\xfd\xfc"}
+    assert found.encoding == "gb18030+mac-roman+unknown"

@@ -37,10 +37,10 @@ def decode_tokens(
 ) -> tuple[list[str], str, tuple[Repair, ...]]:
     """Decode the pieces of a TEXT segment, never losing a byte.
 
-    The order is: what the caller says; UTF-8; what ``$UNICODE`` or a Macintosh declares; then piece by piece, since
-    programs add to what an instrument wrote: GB18030 where a piece reads as Chinese, Latin-1 or Windows-1252 where it
-    reads as European words; else each byte that is not ASCII is shown as ``\\xNN``, which is no text but no wrong text
-    either.
+    The order is: what the caller says; UTF-8; what ``$UNICODE`` declares; then piece by piece, since programs add to
+    what an instrument wrote: GB18030 where a piece reads as Chinese, Latin-1 or Windows-1252 (Mac Roman from an old
+    Macintosh) where it reads as European words; else each byte that is not ASCII is shown as ``\\xNN``, which is no
+    text but no wrong text either.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ def decode_tokens(
     if all(_is(token, "utf-8") for token in high):
         repairs = () if version >= "FCS3.1" else (Repair("TEXT", f"UTF-8 in {version}", "UTF-8", False),)
         return [token.decode("utf-8") for token in tokens], "utf-8", repairs
-    chosen = _choose(sorted(high), _unicode_keyword(tokens) or likely or _macintosh(tokens))
+    chosen = _choose(sorted(high), _unicode_keyword(tokens) or likely, _european(tokens))
     used = "+".join(sorted(set(chosen.values()) - {"utf-8"}))
     # what is said of bytes that nobody can read must not look like an encoding
     shown = " and ".join(r"\xNN for unknown bytes" if word == UNKNOWN else word for word in used.split("+"))
@@ -118,27 +118,27 @@ def _unicode_keyword(tokens: Sequence[bytes]) -> str | None:
     return None
 
 
-def _macintosh(tokens: Sequence[bytes]) -> str | None:
+def _european(tokens: Sequence[bytes]) -> tuple[str, ...]:
     # CellQuest writes "CellQuest Pro™" in the character set of the old Macintosh that it says it ran on
-    return "mac-roman" if any(b"Macintosh" in token for token in tokens) else None
+    return ("mac-roman",) if any(b"Macintosh" in token for token in tokens) else _EUROPEAN
 
 
-def _readings(token: bytes) -> list[str]:
+def _readings(token: bytes, likely: Sequence[str]) -> list[str]:
     """Return the encodings in which a piece makes sense, the most trusted first."""
     utf8 = _is(token, "utf-8")
     if utf8 and _surely_utf8(token):
         return ["utf-8"]
     chinese, signs = _is_chinese(token)
-    european = [name for name in _EUROPEAN if not utf8 and _is_european(token, name)][:1]
+    european = [name for name in likely if not utf8 and _is_european(token, name)][:1]
     return ["utf-8"] * utf8 + [CHINESE] * chinese + european + [CHINESE] * signs
 
 
-def _choose(tokens: Sequence[bytes], declared: str | None) -> dict[bytes, str]:
+def _choose(tokens: Sequence[bytes], declared: str | None, european: Sequence[str]) -> dict[bytes, str]:
     """Choose the encoding of each piece that is not ASCII; what can be read in two ways follows the other pieces."""
     odd = {token for token in tokens if not _is(token, "utf-8")}
     if declared is not None and declared != "utf-8" and all(_is(token, declared) for token in odd):
         return {token: declared if token in odd else "utf-8" for token in tokens}
-    readings = {token: _readings(token) if i < _MANY else [] for i, token in enumerate(tokens)}
+    readings = {token: _readings(token, european) if i < _MANY else [] for i, token in enumerate(tokens)}
     certain = {names[0] for names in readings.values() if len(names) == 1}
     chosen = {}
     for token, names in readings.items():
