@@ -194,9 +194,14 @@ class _Run:
     def others(self, found: Found, say: Say) -> None:
         """Count what is not copied."""
         left = [path for path in found.files if path not in self.outcome.read]
+        folders: dict[str, list[str]] = {}
         for number, path in enumerate(left, start=1):
-            say(f"not copied {printable(path.relative_to(self.root))}")
+            top, *below = path.relative_to(self.root).parts
+            folders.setdefault(f"{top}/" if below else top, []).append("/".join(below))
             self.outcome.reports.append(FileReport(f"other {number}", "other", path))
+        for name, files in folders.items():
+            count = f" ({len(files)} files)" if name.endswith("/") and len(files) > 1 else "".join(files)
+            say(f"not copied: {printable(name)}{printable(count)}")
         if found.n_outside:
             say(f"not followed: {found.n_outside} links that lead out of the folder")
             change = Change("links that lead out of the folder", WITHHELD, FREE_TEXT)
