@@ -156,16 +156,13 @@ def _searchable(borders: list[FloatArray], cells: NDArray[np.uint8]) -> Lattice:
 
 
 def _fill_starts(borders: FloatArray, scale: FloatArray, starts: NDArray[np.int16]) -> None:
-    """Choose the bend of the buckets for which the search for a cell is shortest."""
+    """Choose how many leading bits name a bucket: those for which the search for a cell is shortest."""
 
-    def steps(softness: float) -> float:
-        engine.bucket_scale(borders, softness, scale)
+    def steps(shift: int) -> float:
+        engine.bucket_scale(borders, shift, scale)
         return float(engine.fill_starts(borders, scale, starts))
 
-    finite = np.abs(borders[np.isfinite(borders)])
-    largest = float(finite.max()) if finite.size and finite.max() > 0 else 1.0
-    candidates = [largest * 10.0**k for k in (1.0, 0.0, -0.5, -1.0, -1.5, -2.0, -2.5, -3.0, -4.0)]
-    steps(min(candidates, key=steps))
+    steps(min(range(14, 20), key=steps))
 
 
 def _polygon(gate: PolygonGate, transforms: Mapping[str, Transform]) -> CompiledGate:

@@ -26,7 +26,9 @@ BLOCK = 1024
 #: Cells per axis of the lattice over a polygon or ellipse; a power of two.
 LATTICE = 128
 #: Buckets of the first look-up of a cell.
-BUCKETS = 1024
+BUCKETS = 2048
+#: Events decoded at a time, so that their bytes stay in the fastest cache while every channel is taken from them.
+TILE = 256
 UNDEFINED, CELL_OUT, CELL_IN, CELL_EDGE = range(-1, 3)
 
 
@@ -61,23 +63,36 @@ def quadratic_form(point, shape, first, n):
 
 
 @njit(cache=True, nogil=True)
-def _bucket(x, softness, base, per_unit):
-    """Bucket of ``x / (|x| + c)`` between its values at the ends of the lattice: cheap, increasing, fine around zero.
-
-    `softness` is c, `base` the value at the lower end.
-    """
-    return min(max(int((x / (abs(x) + softness) - base) * per_unit), 0), BUCKETS)
+def _single_bits(x):
+    return np.int64(np.float32(x).view(np.int32))
 
 
 @njit(cache=True, nogil=True)
-def bucket_scale(borders, softness, scale):
-    """Fill `scale` for the borders of a lattice axis; open ends lie at -1 and 1."""
-    low, high = borders[0], borders[LATTICE]
-    left = low / (abs(low) + softness) if np.isfinite(low) else (-1.0 if low < 0 else 1.0)
-    right = high / (abs(high) + softness) if np.isfinite(high) else (1.0 if high > 0 else -1.0)
-    scale[0] = softness
-    scale[1] = left
-    scale[2] = BUCKETS / (right - left) if right > left else 0.0
+def _bucket(x, base, first, shift):
+    """Bucket of ``x - base`` by its leading bits as a single: increasing, and finer towards `base`.
+
+    Both the subtraction and the rounding are monotone, so that a larger number never falls into a lower bucket.
+    """
+    above = x - base
+    if not above > 0.0:
+        return np.int64(0)
+    return min(max((_single_bits(above) >> shift) - first, np.int64(0)), np.int64(BUCKETS))
+
+
+@njit(cache=True, nogil=True)
+def bucket_scale(borders, shift, scale):
+    """Fill `scale` (base, first bucket, shift) for the borders of a lattice axis; they may be infinite at the ends."""
+    base = np.inf
+    top = -np.inf
+    for border in borders:
+        if np.isfinite(border):
+            base = min(base, border)
+            top = max(top, border)
+    if not base < top:
+        base, top = 0.0, 1.0
+    scale[0] = base
+    scale[1] = max((_single_bits(top - base) >> np.int64(shift)) - BUCKETS + 1, 0)
+    scale[2] = shift
 
 
 @njit(cache=True, nogil=True)
@@ -85,15 +100,16 @@ def _box_states(x, low, high, domain, members, total, states):
     """Mark members outside the limits of one dimension as out, and those without a defined value as undefined."""
     for t in range(total):
         value = x[members[t]]
-        if not value >= domain:
-            states[t] = UNDEFINED
-        elif value < low or value >= high:
-            states[t] = min(states[t], CELL_OUT)
+        out = value < low or value >= high
+        state = min(states[t], np.int8(CELL_OUT)) if out else states[t]
+        states[t] = state if value >= domain else np.int8(UNDEFINED)
 
 
 @njit(cache=True, nogil=True)
-def _lattice_states(x, y, members, total, borders_x, borders_y, scale_x, scale_y, starts_x, starts_y, cells, states):
-    """Look up the lattice cell of every member that may still be inside.
+def _lattice_states(
+    x, y, members, total, domain_x, domain_y, borders_x, borders_y, scale_x, scale_y, starts_x, starts_y, cells, states
+):  # fmt: skip
+    """Look up the lattice cell of every member.
 
     The cell has ``borders[i] <= x < borders[i + 1]`` on both axes. A bucket tells a cell at or below the right one; the
     borders themselves decide, so the answer is exact.
@@ -101,23 +117,24 @@ def _lattice_states(x, y, members, total, borders_x, borders_y, scale_x, scale_y
     left, right = borders_x[0], borders_x[LATTICE]
     bottom, top = borders_y[0], borders_y[LATTICE]
     # read once: a store to `states` could change them for all that the compiler knows
-    soft_x, base_x, unit_x = scale_x[0], scale_x[1], scale_x[2]
-    soft_y, base_y, unit_y = scale_y[0], scale_y[1], scale_y[2]
+    base_x, first_x, shift_x = scale_x[0], np.int64(scale_x[1]), np.int64(scale_x[2])
+    base_y, first_y, shift_y = scale_y[0], np.int64(scale_y[1]), np.int64(scale_y[2])
     for t in range(total):
-        if states[t] != CELL_EDGE:
-            continue
         e = members[t]
         vx, vy = x[e], y[e]
-        if vx < left or vx >= right or vy < bottom or vy >= top:
-            states[t] = CELL_OUT
-            continue
-        i = np.int64(starts_x[_bucket(vx, soft_x, base_x, unit_x)])
-        while borders_x[i + 1] <= vx:
-            i += 1
-        j = np.int64(starts_y[_bucket(vy, soft_y, base_y, unit_y)])
-        while borders_y[j + 1] <= vy:
-            j += 1
-        states[t] = cells[i, j]
+        if vx >= left and vx < right and vy >= bottom and vy < top and vx >= domain_x and vy >= domain_y:
+            i = np.int64(starts_x[_bucket(vx, base_x, first_x, shift_x)])
+            # mostly the first cell or the second: steps without a branch cost less than a wrong guess
+            i += np.int64(borders_x[i + 1] <= vx)
+            while borders_x[i + 1] <= vx:
+                i += 1
+            j = np.int64(starts_y[_bucket(vy, base_y, first_y, shift_y)])
+            j += np.int64(borders_y[j + 1] <= vy)
+            while borders_y[j + 1] <= vy:
+                j += 1
+            states[t] = cells[i, j]
+        else:
+            states[t] = CELL_OUT if vx >= domain_x and vy >= domain_y else UNDEFINED
 
 
 @njit(cache=True, nogil=True)
@@ -125,19 +142,20 @@ def fill_starts(borders, scale, starts):
     """For each bucket a lattice cell at or below every number in it; returns how far a search goes on average."""
     n = LATTICE
     steps = 0
+    first, shift = np.int64(scale[1]), np.int64(scale[2])
+    low = 0
     for bucket in range(BUCKETS + 1):
-        low = 0
-        # borders two buckets below are surely smaller, whatever the rounding of the map
+        # the border itself may share the bucket with smaller numbers: only borders of lower buckets are surely passed
         while (
             low < n - 1
             and np.isfinite(borders[low + 1])
-            and _bucket(borders[low + 1], scale[0], scale[1], scale[2]) <= bucket - 2
+            and _bucket(borders[low + 1], scale[0], first, shift) < bucket
         ):
             low += 1
         starts[bucket] = low
     for i in range(n):
         if np.isfinite(borders[i]):
-            steps += i - starts[_bucket(borders[i], scale[0], scale[1], scale[2])]
+            steps += i - starts[_bucket(borders[i], scale[0], first, shift)]
     return steps / n
 
 
@@ -148,10 +166,16 @@ def _compensate(row, members, total, m, values, ready, whole, weights, slots):
     if 2 * total > m:
         for i in range(m):
             values[row, i] = 0.0
-        for j in range(n):
+        target = values[row]
+        # four detectors at a time, added one after the other: the same sum, with a quarter of the stores
+        for j in range(0, n - 3, 4):
+            w0, w1, w2, w3 = weights[j], weights[j + 1], weights[j + 2], weights[j + 3]
+            s0, s1, s2, s3 = values[slots[j]], values[slots[j + 1]], values[slots[j + 2]], values[slots[j + 3]]
+            for i in range(m):
+                target[i] = (((target[i] + w0 * s0[i]) + w1 * s1[i]) + w2 * s2[i]) + w3 * s3[i]
+        for j in range(n - n % 4, n):
             w = weights[j]
             source = values[slots[j]]
-            target = values[row]
             for i in range(m):
                 target[i] += w * source[i]
         whole[row] = 1
@@ -214,12 +238,14 @@ def run(
 
     for start in range(0, n_events, BLOCK):
         m = min(BLOCK, n_events - start)
-        for s in range(n_slots):
-            c = needed[s]
-            column(
-                data, stride, start, m, position[c], width[c], kind[c], mask[c], order[c],
-                scale[c], argument[c], offset[c], values[s],
-            )  # fmt: skip
+        for tile in range(0, m, TILE):
+            n_tile = min(TILE, m - tile)
+            for s in range(n_slots):
+                c = needed[s]
+                column(
+                    data, stride, start + tile, n_tile, position[c], width[c], kind[c], mask[c], order[c],
+                    scale[c], argument[c], offset[c], values[s, tile:],
+                )  # fmt: skip
         for a in range(n_slots, n_axes):
             whole[a] = 0
             ready[a, :m] = 0
@@ -283,47 +309,27 @@ def run(
                     if result != flip:
                         inside[g, kept] = e
                         kept += 1
-            elif shape == RECTANGLE:
-                for t in range(total):
-                    e = members[t]
-                    result = True
-                    defined = True
-                    for d in range(first, first + number):
-                        x = values[dims[d, AXIS], e]
-                        if not x >= limits[d, DOMAIN]:
-                            defined = False
-                        # an open side is NaN, and no comparison with NaN holds
-                        if x < limits[d, LOW] or x >= limits[d, HIGH]:
-                            result = False
-                    if not defined:
-                        lost += 1
-                        result = False
-                    if result != flip:
-                        inside[g, kept] = e
-                        kept += 1
             else:
                 shape_first = gates[g, SHAPE_FIRST]
                 lattice = gates[g, LATTICE_INDEX]
-                states[:total] = CELL_EDGE
-                for d in range(first, first + number):
-                    _box_states(
-                        values[dims[d, AXIS]],
-                        limits[d, LOW],
-                        limits[d, HIGH],
-                        limits[d, DOMAIN],
-                        members,
-                        total,
-                        states,
-                    )
                 if lattice >= 0:
                     at_x = lattice * 2 * (LATTICE + 1)
                     at_y = at_x + LATTICE + 1
                     _lattice_states(
                         values[dims[first, AXIS]], values[dims[first + 1, AXIS]], members, total,
+                        limits[first, DOMAIN], limits[first + 1, DOMAIN],
                         borders[at_x : at_x + LATTICE + 1], borders[at_y : at_y + LATTICE + 1],
                         scales[lattice, 0], scales[lattice, 1], starts[lattice, 0], starts[lattice, 1],
                         cells[lattice], states,
                     )  # fmt: skip
+                else:
+                    states[:total] = CELL_IN if shape == RECTANGLE else CELL_EDGE
+                    for d in range(first, first + number):
+                        # an open side is NaN, and no comparison with NaN holds
+                        _box_states(
+                            values[dims[d, AXIS]], limits[d, LOW], limits[d, HIGH], limits[d, DOMAIN],
+                            members, total, states,
+                        )  # fmt: skip
                 for t in range(total):
                     e = members[t]
                     state = states[t]
@@ -342,9 +348,8 @@ def run(
                         else:
                             last = shape_first + number + number * number
                             result = quadratic_form(point, ellipsoids, shape_first, number) <= ellipsoids[last]
-                    if result != flip:
-                        inside[g, kept] = e
-                        kept += 1
+                    inside[g, kept] = e
+                    kept += np.int64(result != flip)
 
             size[g] = kept
             counts[g] += kept
