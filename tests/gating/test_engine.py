@@ -269,3 +269,19 @@ def test_hash_is_of_the_content() -> None:
 def test_colours_are_those_of_the_matrix(sample: Sample) -> None:
     assert sample.spillover is not None
     assert sample.spillover.detectors == COLOURS
+
+
+def test_threads_change_nothing(tmp_path: Path) -> None:
+    rng = np.random.default_rng(5)
+    n = 200_003  # no multiple of a block, nor of eight
+    write_fcs(rng.normal(0.4, 0.3, (n, 2)).astype("f4"), tmp_path / "a.fcs", channels=["A", "B"])
+    big = read_fcs(tmp_path / "a.fcs")
+    box = PolygonGate((Dimension("A"), Dimension("B")), ((0.0, 0.0), (0.7, 0.1), (0.6, 0.9), (0.1, 0.5)))
+    half = RectangleGate((Limits(Dimension("A"), 0.3, None),))
+    tree = GatingStrategy("t", (Population("box", "root", box), Population("half", "box", half)))
+    alone = tree.apply(big)
+    for threads in (2, 3, 7):
+        shared = tree.apply(big, threads=threads)
+        assert shared.counts.equals(alone.counts)
+        for path in tree.paths:
+            assert np.array_equal(shared.membership(path), alone.membership(path))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 
 from il2cyto.gating.bind import Binder, not_estimable
@@ -12,8 +15,13 @@ from il2cyto.kernels import engine
 from il2cyto.panel import Panel
 from il2cyto.sample import Sample
 
+#: Fewer events than this are gated before a second thread has begun.
+_WORTH_A_THREAD = 50_000
 
-def apply_strategy(strategy: GatingStrategy, sample: Sample, panel: Panel | None = None) -> GatingResult:
+
+def apply_strategy(
+    strategy: GatingStrategy, sample: Sample, panel: Panel | None = None, threads: int = 1
+) -> GatingResult:
     """Gate every event; see `GatingStrategy.apply`."""
     binder = Binder(strategy, sample, panel)
     reasons, missing, keys = not_estimable(strategy, binder)
@@ -48,13 +56,22 @@ def apply_strategy(strategy: GatingStrategy, sample: Sample, panel: Panel | None
     undefined = np.zeros(len(running), dtype=np.int64)
     layout = sample.layout
     if running and sample.n_events:
-        engine.run(
-            sample.data, layout.stride, sample.n_events, layout.position, layout.width, layout.kind, layout.mask,
+        further = (
+            layout.position, layout.width, layout.kind, layout.mask,
             layout.byte_order, layout.scale, layout.argument, layout.offset,
             axes.needed, axes.kind, axes.source, axes.constants, axes.weights, axes.slots,
             *tables.arrays(), transform_kind, transform_first, np.concatenate(packed_parameters), *tables.shapes(),
-            packed, counts, undefined,
+            packed,
         )  # fmt: skip
+
+        def work(part: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+            found, lost = np.zeros_like(counts), np.zeros_like(undefined)
+            engine.run(sample.data, layout.stride, *part, *further, found, lost)
+            return found, lost
+
+        for found, lost in _in_parts(work, sample.n_events, threads):
+            counts += found
+            undefined += lost
 
     n = len(strategy.populations)
     everything = np.zeros((n, n_bytes), dtype=np.uint8)
@@ -62,6 +79,20 @@ def apply_strategy(strategy: GatingStrategy, sample: Sample, panel: Panel | None
     everything[running], inside[running], lost[running] = packed, counts, undefined
     notes = (*strategy.notes, *binder.notes)
     return GatingResult(strategy, sample, everything, inside, lost, tuple(reasons), tuple(missing), binder.panel, notes)
+
+
+def _in_parts(
+    work: Callable[[tuple[int, int]], tuple[np.ndarray, np.ndarray]], n_events: int, threads: int
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Work on ranges of whole blocks in threads; the kernel holds no lock of the interpreter."""
+    threads = max(1, min(threads, n_events // _WORTH_A_THREAD))
+    if threads == 1:
+        return [work((0, n_events))]
+    blocks = -(-n_events // engine.BLOCK)
+    step = -(-blocks // threads) * engine.BLOCK
+    parts = [(first, min(first + step, n_events)) for first in range(0, n_events, step)]
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(work, parts))
 
 
 class _Tables:

@@ -290,7 +290,7 @@ class GatingStrategy:
                 names |= {source.numerator, source.denominator} if isinstance(source, Ratio) else {source}
         return tuple(sorted(names))
 
-    def apply(self, sample: Sample, panel: Panel | None = None) -> GatingResult:
+    def apply(self, sample: Sample, panel: Panel | None = None, *, threads: int = 1) -> GatingResult:
         """Gate every event of a sample.
 
         Parameters
@@ -299,6 +299,8 @@ class GatingStrategy:
             The data set.
         panel
             Markers of this tube; the sample's or the strategy's where not given.
+        threads
+            Threads that share the events of this one tube; they change the time and nothing else.
 
         Raises
         ------
@@ -309,4 +311,4 @@ class GatingStrategy:
         from il2cyto.gating.apply import apply_strategy
         from il2cyto.gating.spelling import respell
 
-        return apply_strategy(respell(self, sample, panel or sample.panel or self.panel), sample, panel)
+        return apply_strategy(respell(self, sample, panel or sample.panel or self.panel), sample, panel, threads)

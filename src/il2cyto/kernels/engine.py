@@ -147,9 +147,7 @@ def fill_starts(borders, scale, starts):
     for bucket in range(BUCKETS + 1):
         # the border itself may share the bucket with smaller numbers: only borders of lower buckets are surely passed
         while (
-            low < n - 1
-            and np.isfinite(borders[low + 1])
-            and _bucket(borders[low + 1], scale[0], first, shift) < bucket
+            low < n - 1 and np.isfinite(borders[low + 1]) and _bucket(borders[low + 1], scale[0], first, shift) < bucket
         ):
             low += 1
         starts[bucket] = low
@@ -192,18 +190,20 @@ def _compensate(row, members, total, m, values, ready, whole, weights, slots):
 
 @njit(cache=True, nogil=True)
 def run(
-    data, stride, n_events, position, width, kind, mask, order, scale, argument, offset,
+    data, stride, first_event, stop_event, position, width, kind, mask, order, scale, argument, offset,
     needed, axis_kind, axis_source, axis_constants, weights, weight_slots,
     gates, dims, limits, transform_kind, transform_first, parameters,
     borders, scales, starts, cells, vertices, ellipsoids, operands,
     packed, counts, undefined,
 ):  # fmt: skip
-    """Gate every event.
+    """Gate events ``first_event .. stop_event``.
 
     Parameters
     ----------
     data … offset
         The bytes of the events and their layout (see `RowLayout`).
+    first_event, stop_event
+        `first_event` a multiple of 8, so that threads with ranges of their own never share a byte of `packed`.
     needed
         Channels to decode. Axis `s` is channel ``needed[s]``; further axes are compensated values and ratios.
     axis_kind, axis_source, axis_constants
@@ -216,7 +216,7 @@ def run(
     operands
         Gate and complement flag of each operand.
     packed
-        Out: zeros, uint8 ``(n_gates, ceil(n_events / 8))``, bit 7 first as in `numpy.packbits`.
+        Out: zeros, uint8 ``(n_gates, ceil(n / 8))``, bit 7 first as in `numpy.packbits`.
     counts, undefined
         Out: int64 ``(n_gates,)``: events inside, and parent events with an undefined coordinate.
     """
@@ -236,8 +236,8 @@ def run(
     for i in range(BLOCK):
         inside[n_gates, i] = i
 
-    for start in range(0, n_events, BLOCK):
-        m = min(BLOCK, n_events - start)
+    for start in range(first_event, stop_event, BLOCK):
+        m = min(BLOCK, stop_event - start)
         for tile in range(0, m, TILE):
             n_tile = min(TILE, m - tile)
             for s in range(n_slots):
