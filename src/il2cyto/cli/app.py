@@ -170,7 +170,8 @@ def show(
             population = tree.populations[i]
             depth = tree.paths[i].count("/") + 1
             axes = " × ".join(dimension.label for dimension in population.gate.dimensions)
-            kind = type(population.gate).__name__.removesuffix("Gate").lower()
+            gate = type(population.gate).__name__.removesuffix("Gate")
+            kind = gate.removeprefix("Binned").lower() + (" on the display" if gate.startswith("Binned") else "")
             definition = f"  [{population.definition}]" if population.definition else ""
             typer.echo(
                 f"{'  ' * depth}{population.name}  {'not ' if population.complement else ''}{kind} {axes}{definition}"

@@ -90,7 +90,7 @@ def _resolved(cells: Iterable[str], resolve: Callable[[str], Path]) -> dict[str,
 
 
 def _parts(path: Path) -> list[Path]:
-    return [path] if path.is_file() else [entry for entry in path.iterdir() if entry.is_file()]
+    return [path] if path.is_file() else [entry for entry in path.rglob("*") if entry.is_file()]
 
 
 def _strategy(path: Path, place: str, names: Names, files: Mapping[str, str]) -> dict[str, str]:

@@ -6,7 +6,7 @@ import io
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from lxml import etree
 from ruamel.yaml import YAML
@@ -18,6 +18,7 @@ from il2cyto.deident.tables import render_table
 from il2cyto.errors import StrategyError
 from il2cyto.exchange.floreada import NAMESPACE as FLOREADA
 from il2cyto.exchange.xml import children, local, namespace, parse_xml
+from il2cyto.gating.overrides import FOLDER as OVERRIDES
 from il2cyto.panel import ABSENT, Panel
 from il2cyto.study.findings import Findings
 from il2cyto.study.positions import Mapping as MappingNode
@@ -28,7 +29,7 @@ _WORDS = frozenset(
     {
         "FCS", "uncompensated", "root", "none", "true", "false", "null", "rectangle", "polygon", "ellipsoid",
         "quadrant", "boolean", "linear", "axis", "log", "logicle", "hyperlog", "arcsinh", "biex", "time_qc", "beads",
-        "and", "or", "not", "",
+        "and", "or", "not", "", "flowjo", "exact", "flowjo_linear", "identity", "unsupported",
     }
 )  # fmt: skip
 _TOP = ("strategy", "version", "compensation")
@@ -37,11 +38,12 @@ _KEYS = frozenset(
         "name", "parent", "definition", "role", "complement", "gate", "view", "type", "dims", "vertices", "mean",
         "covariance", "distance_square", "region", "op", "of", "marker", "channel", "ratio", "compensation",
         "transform", "units", "min", "max", "divider", "dividers", "numerator", "denominator", "A", "B", "C", "T", "W",
-        "M", "length", "maximum", "negative", "width", "positive",
+        "M", "length", "maximum", "negative", "width", "positive", "minimum", "binning", "channels", "reason",
+        "bound_min", "bound_max", "input_min", "input_max",
     }
 )  # fmt: skip
 #: Keys whose text is the path of a population; every other text is one name.
-_PATHS = ("parent", "of")
+_PATHS = ("parent", "of", "remove")
 _GATING_ML = "http://www.isac-net.org/std/Gating-ML/v2.0/"
 _TAGS = frozenset(
     {
@@ -68,7 +70,8 @@ def clean_strategy(path: Path, names: Names, files: Mapping[str, str]) -> dict[s
     Parameters
     ----------
     path
-        Folder with ``strategy.yaml``, or a Gating-ML file, which is returned under the name ``strategy.xml``.
+        Folder with ``strategy.yaml`` and its overrides, or a Gating-ML file, which is returned under the name
+        ``strategy.xml``.
     names
         Pseudonyms and vocabularies.
     files
@@ -81,29 +84,69 @@ def clean_strategy(path: Path, names: Names, files: Mapping[str, str]) -> dict[s
     """
     if path.is_file():
         return {"strategy.xml": _clean_xml(path, names, files)}
-    findings = Findings()
-    tree = read_tree((path / "strategy.yaml").read_bytes(), "strategy.yaml", findings)
-    if findings.problems or not isinstance(tree, MappingNode):
-        raise StrategyError("{file}: strategy.yaml cannot be read", file=path.name)
-    content: dict[str, Any] = {key: _scalar(tree.entries[key], names) for key in _TOP if key in tree.entries}
+    tree = _tree(path / "strategy.yaml", path.name)
     written: dict[str, str] = {}
+    content: dict[str, Any] = {key: _scalar(tree.entries[key], names) for key in _TOP if key in tree.entries}
+    content |= _definitions(path, tree, names, "matrix", written)
+    if "axes" in tree.entries:
+        content["axes"] = {_label(k, names): _clean(node, names) for k, node in _entries(tree.entries["axes"])}
+    content["populations"] = _clean(tree.entries.get("populations", Sequence(1)), names)
+    written["strategy.yaml"] = render_yaml(content)
+    for number, own in enumerate(sorted((path / OVERRIDES).glob("*.yaml")), start=1):
+        written |= _override(path, own, f"{OVERRIDES}/{number:02d}", names, files)
+    if (path / "panel.csv").is_file():
+        written["panel.csv"] = clean_panel(path / "panel.csv", names)
+    return written
+
+
+def _tree(file: Path, folder: str) -> MappingNode:
+    findings = Findings()
+    tree = read_tree(file.read_bytes(), file.name, findings)
+    if findings.problems or not isinstance(tree, MappingNode):
+        raise StrategyError("{file}: {yaml} cannot be read", file=folder, yaml=file.name)
+    return tree
+
+
+def _definitions(path: Path, tree: MappingNode, names: Names, prefix: str, written: dict[str, str]) -> dict[str, Any]:
+    """Matrices, which go to files of their own, and transforms."""
+    content: dict[str, Any] = {}
     if "matrices" in tree.entries:
         content["matrices"] = {}
         for number, (key, node) in enumerate(_entries(tree.entries["matrices"]), start=1):
             relative = Path(node.text) if isinstance(node, Scalar) else Path("..")
             if relative.is_absolute() or ".." in relative.parts:
                 raise StrategyError("{file}: a matrix must stand in the folder of the strategy", file=path.name)
-            written[f"matrix{number}.csv"] = clean_matrix(path / relative, names)
-            content["matrices"][names.name(key)] = f"matrix{number}.csv"
+            written[f"{prefix}{number}.csv"] = clean_matrix(path / relative, names)
+            content["matrices"][_id(key, names)] = f"{prefix}{number}.csv"
     if "transforms" in tree.entries:
-        content["transforms"] = {names.name(k): _clean(node, names) for k, node in _entries(tree.entries["transforms"])}
-    if "axes" in tree.entries:
-        content["axes"] = {_label(k, names): _clean(node, names) for k, node in _entries(tree.entries["axes"])}
-    content["populations"] = _clean(tree.entries.get("populations", Sequence(1)), names)
-    written["strategy.yaml"] = render_yaml(content)
-    if (path / "panel.csv").is_file():
-        written["panel.csv"] = clean_panel(path / "panel.csv", names)
+        content["transforms"] = {_id(k, names): _clean(node, names) for k, node in _entries(tree.entries["transforms"])}
+    return content
+
+
+def _override(folder: Path, file: Path, name: str, names: Names, files: Mapping[str, str]) -> dict[str, str]:
+    """One override under a new name, for those of its files that the study has; remarks of people are left out."""
+    tree = _tree(file, folder.name)
+    listed = tree.entries.get("files")
+    texts = [item.text.strip() for item in listed.items if isinstance(item, Scalar)] if _is_list(listed) else []
+    kept = [files[text] for text in texts if text in files]
+    if not kept:
+        return {}
+    written: dict[str, str] = {}
+    content: dict[str, Any] = {"files": kept}
+    if "compensation" in tree.entries:
+        content["compensation"] = _scalar(tree.entries["compensation"], names)
+    content |= _definitions(folder, tree, names, f"{name}-matrix", written)
+    for key in ("remove", "populations"):
+        if key in tree.entries:
+            cleaned = tree.entries[key]
+            items = cleaned.items if isinstance(cleaned, Sequence) else []
+            content[key] = [_clean(item, names, key) for item in items]
+    written[f"{name}.yaml"] = render_yaml(content)
     return written
+
+
+def _is_list(node: Node | None) -> TypeGuard[Sequence]:
+    return isinstance(node, Sequence)
 
 
 def clean_panel(path: Path, names: Names) -> str:
@@ -151,6 +194,11 @@ def _entries(node: Node) -> list[tuple[str, Node]]:
     return list(node.entries.items()) if isinstance(node, MappingNode) else []
 
 
+def _id(text: str, names: Names) -> str:
+    """Return the id of a definition as references to it are cleaned."""
+    return text if text in _WORDS else names.name(text)
+
+
 def _label(text: str, names: Names) -> str:
     """Return the name of an axis: of a channel or marker, or of a ratio, ``a/b``."""
     if names.passes(text, "markers", "fluorochromes", "detectors", "populations") or "/" not in text:
@@ -177,7 +225,8 @@ def _scalar(node: Node, names: Names, key: str = "") -> Any:
     if key == "region" and re.fullmatch(r"[-+*0-9 ]{1,40}", text):
         return text
     if key in _PATHS:
-        return "not " + names.path(text[4:].strip()) if text.startswith("not ") else names.path(text)
+        start = next((word for word in ("not ", "root/") if text.startswith(word)), "")
+        return start + names.path(text.removeprefix(start).strip())
     return names.name(text)
 
 
@@ -189,7 +238,10 @@ def _clean_xml(path: Path, names: Names, files: Mapping[str, str]) -> str:
     root = parse_xml(path)
     clean = _element(root, names, files)
     if clean is None or local(clean) != "Gating-ML":
-        raise StrategyError("{file}: is no Gating-ML 2.0", file=path.name)
+        raise StrategyError(
+            "{file}: is no Gating-ML 2.0; turn a workspace of FlowJo into a folder with il2cyto convert first",
+            file=path.name,
+        )
     return etree.tostring(clean, xml_declaration=True, encoding="UTF-8", pretty_print=True).decode("utf-8")
 
 

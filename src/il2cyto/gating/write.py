@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
@@ -30,6 +31,10 @@ from il2cyto.gating.strategy import GatingStrategy, Population
 from il2cyto.keys import ROOT
 from il2cyto.provenance import write_text
 from il2cyto.transforms import Transform
+
+_PLAIN = re.compile(r"[A-Za-z]([A-Za-z0-9_.+/ -]*[A-Za-z0-9_.+-])?")
+#: What YAML 1.1 or 1.2 reads as something else than a text.
+_WORDS = frozenset({"true", "false", "null", "none", "yes", "no", "on", "off", "y", "n"})
 
 
 @dataclass(frozen=True)
@@ -103,9 +108,8 @@ def _parts(parent: str) -> list[str]:
 
 
 def _text(text: str) -> str:
-    """A text in double quotes, unless it is a plain word that YAML cannot take for anything else."""
-    plain = text.replace("_", "").replace("-", "").isalnum() and text[0].isalpha() and text.isascii()
-    return text if plain and text not in ("true", "false", "null", "none") else json.dumps(text, ensure_ascii=False)
+    """A text in double quotes, unless it is plain enough that no YAML parser takes it for anything else."""
+    return text if _PLAIN.fullmatch(text) and text.lower() not in _WORDS else json.dumps(text, ensure_ascii=False)
 
 
 def _number(value: float) -> str:

@@ -30,7 +30,7 @@ def tube_pictures(result: GatingResult, tube_id: str) -> dict[str, Any]:
         entry: dict[str, Any] = {
             "population": row["population"],
             "parent": row["parent"],
-            "type": type(result.strategy.populations[i].gate).__name__.removesuffix("Gate").lower(),
+            "type": _kind(result.strategy.populations[i].gate),
             "status": row["status"],
             "reason": row["reason"],
             "complement": result.strategy.populations[i].complement,
@@ -151,6 +151,10 @@ class _Drawer:
         if own == name:
             return positions
         return scale(self.result.strategy.transforms[own].inverse(positions) if own else positions)
+
+
+def _kind(gate: Gate) -> str:
+    return type(gate).__name__.removesuffix("Gate").removeprefix("Binned").lower()
 
 
 def _plain(gate: Gate) -> Gate:
