@@ -223,6 +223,14 @@ def test_trap_3_header_inside_text_disagrees_and_loses(tmp_path: Path) -> None:
     check(tmp_path / "a.fcs", made, [("$BEGINDATA", found, f"TEXT: {begin} to {begin + 11}", True)])
 
 
+def test_trap_3_events_are_never_taken_from_text(tmp_path: Path) -> None:
+    # no other segment is beside the right place, so only that the wrong one lies in TEXT decides
+    made = DataSet(**TWO, gaps={"DATA": bytes(16)}, claims={"HEADER DATA": (100, 111)})
+    begin = made.build().index(words(EVENTS))
+    found = f"HEADER 100 to 111, TEXT {begin} to {begin + 11}"
+    check(tmp_path / "a.fcs", made, [("$BEGINDATA", found, f"TEXT: {begin} to {begin + 11}", True)])
+
+
 def test_trap_3_text_that_points_into_text_disagrees_and_loses(tmp_path: Path) -> None:
     made = DataSet(**TWO, claims={"DATA": (100, 111)})
     begin = made.build().index(words(EVENTS))
@@ -386,6 +394,15 @@ def test_trap_5_the_same_run_twice_as_beckman_writes_it(tmp_path: Path) -> None:
     ]  # fmt: skip
     assert read_fcs(path, dataset=0, strict=True).version == "FCS2.0"
     assert read_fcs(path, dataset=1, strict=True).events.tolist() == EVENTS
+
+
+@pytest.mark.parametrize(("version", "n"), [("FCS3.1", 3), ("FCS3.0", 2)])
+def test_trap_5_same_version_or_other_number_of_events_is_another_run(tmp_path: Path, version: str, n: int) -> None:
+    path = tmp_path / "a.fcs"
+    path.write_bytes(chain(DataSet(**TWO), DataSet(words(EVENTS[:n]), bits=(16, 16), version=version)))
+    assert [(r.found.partition(": ")[2], r.affects_numbers) for r in read_fcs(path).repairs] == [
+        (f"another data set of {n} events", True)
+    ]
 
 
 @pytest.mark.parametrize("written", ["-200", "12", "junk", "1e3", "99999999", "58", "9" * 30, "$ENDDATA"])

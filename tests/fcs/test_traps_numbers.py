@@ -180,6 +180,14 @@ def test_trap_16_padded_integers_as_cxp_writes_them(
         )  # fmt: skip
 
 
+def test_trap_16_where_both_fit_cxp_means_padded(tmp_path: Path) -> None:
+    # one number of 10 bits takes 2 bytes either way: at the top of the stream, or at the bottom of a word
+    made = DataSet(b"\x01\x45", bits=(10,), n=1, byteord="4,3,2,1")
+    assert read(tmp_path / "a.fcs", made).events.tolist() == [[5.0]]
+    made.keys = {"$SYS": "CXP"}
+    assert read(tmp_path / "a.fcs", made).events.tolist() == [[float(0x145)]]
+
+
 def test_trap_16_integers_padded_to_the_next_byte(tmp_path: Path) -> None:
     data = b"".join(number.to_bytes(3, "little") for number in (1, 2**20 - 1, 77))
     sample = read(tmp_path / "a.fcs", DataSet(data, bits=(20,), n=3))
