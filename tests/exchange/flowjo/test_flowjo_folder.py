@@ -114,7 +114,7 @@ def test_samples_that_differ_become_overrides(tmp_path: Path) -> None:
     text = (tmp_path / "out" / "overrides" / "01.yaml").read_text()
     assert text.count("- name:") == 1  # only what differs
     assert "reason: gates of their own in panel.wsp" in text
-    assert 'remove: [p/q]' in (tmp_path / "out" / "overrides" / "02.yaml").read_text()
+    assert "remove: [p/q]" in (tmp_path / "out" / "overrides" / "02.yaml").read_text()
     folder, workspace = read_strategies(tmp_path / "out"), read_strategies(path)
     expected = {"a.fcs": [6, 5], "b.fcs": [4, 3], "c.fcs": [6, 5], "tube3.fcs": [6, 5], "d.fcs": [6, 6]}
     for name, counts in expected.items():

@@ -281,6 +281,8 @@ def test_gates_and_nodes_of_other_kinds(tmp_path: Path) -> None:
         "word", rectangle(dimension("FSC-A", "x"))
     )
     tree += population("two", polygon("FSC-A", "SSC-A", [[0, 0], [1, 1]]))
+    moved = rectangle(dimension("FSC-A", 1)).replace("percentX", 'adjustX="0.0" adjustY="-3.25" percentX')
+    tree += population("moved", moved) + population("still", moved.replace("-3.25", "-0.0"))
     tree += population("none", "") + combination("OrNode", "empty", [])
     found = reasons(tmp_path, tree)
     assert found == {
@@ -290,6 +292,8 @@ def test_gates_and_nodes_of_other_kinds(tmp_path: Path) -> None:
         "bad": "the gate does not hold together: dimension FSC-A: min 5.0 is above max 1.0",
         "word": "a gate of FlowJo holds 'x' where a number should stand",
         "two": "the gate does not hold together: a polygon gate wants at least three vertices, got 2",
+        "moved": "a magnetic gate that FlowJo moved; make it an ordinary gate there",
+        "still": "",
         "none": "populations of type 'Population' hold no gate",
         "empty": "a combination (or) of FlowJo names no population",
     }

@@ -70,6 +70,9 @@ class ShapeReader:
         kind = local(element)
         complement = (attribute(element, "eventsInside") or "1").strip() == "0"
         try:
+            if any((attribute(element, name) or "0").strip("0.-") for name in ("adjustX", "adjustY")):
+                # the unit of the movement is not public, and the gate as written is where the magnet did not leave it
+                raise UnsupportedError("a magnetic gate that FlowJo moved; make it an ordinary gate there")
             dims = [self._dimension(item) for item in children(element, "dimension")]
             view = tuple(dimension for dimension, _ in dims)
             if kind == "RectangleGate":
