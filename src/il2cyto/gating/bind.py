@@ -130,6 +130,12 @@ class Binder:
             if note not in self.notes:
                 self.notes.append(note)
             return None
+        if self.sample.spillover is None and self.sample.compensated:
+            raise CompensationError(
+                "{file}: strategy {id!r} wants the file's matrix for {label!r}, but the names of channels say that the "
+                "file is compensated already and it holds no matrix; take {uncompensated!r} in the strategy",
+                file=self.sample.id, id=self.strategy.id, label=dimension.label, uncompensated=UNCOMPENSATED,
+            )  # fmt: skip
         if self.sample.spillover is None:
             why = next((r for r in self.sample.repairs if "SPILL" in r.keyword), None)
             detail = f" ({why.keyword}: {why.found})" if why else ""
