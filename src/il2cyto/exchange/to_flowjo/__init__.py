@@ -1,0 +1,1 @@
+"""Pieces of a FlowJo 10 workspace, for writing."""
