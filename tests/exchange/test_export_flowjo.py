@@ -319,6 +319,33 @@ def test_what_flowjo_lacks_is_one_error(
         write_workspace(tree, [], tmp_path / "t.wsp")
 
 
+@pytest.mark.reference
+@pytest.mark.parametrize(
+    ("workspace", "files"),
+    [
+        ("flowjo-spleen/gating.wsp", "."),
+        ("flowjo-aurora-30-subjects/CytoML.wsp", "."),
+        ("flowjo-48-samples/Part_3/FJ_workspace/07-Oct-2021.wsp", ".."),
+        ("gatingml2-set1/simple_line_example/single_ellipse_51_events.wsp", "."),
+        ("gatingml2-set1/simple_diamond_example/simple_diamond_example_quad_gate.wsp", "."),
+    ],
+)
+@pytest.mark.parametrize("binning", ["exact", "flowjo"])
+def test_workspaces_of_flowjo_come_back(
+    reference: Path, tmp_path: Path, workspace: str, files: str, binning: str
+) -> None:
+    folder = (reference / workspace).parent / files
+    tree = read_workspace(reference / workspace, binning=binning)
+    paths = {path.name: path for path in folder.rglob("*.fcs")}
+    (found, path), *_ = [(sample, paths[sample.name]) for sample in tree.samples if sample.name in paths]
+    write_workspace(found.strategy, [path], tmp_path / "t.wsp")
+    (again,) = read_workspace(tmp_path / "t.wsp", binning=binning).samples
+    events = read_fcs(path)
+    before, after = found.strategy.apply(events), again.strategy.apply(events)
+    for at, reason in zip(found.strategy.paths, before.reasons, strict=True):
+        assert reason or np.array_equal(after.membership(at), before.membership(at)), at
+
+
 @pytest.fixture(scope="module", params=["treg", "tbnk", "th17", "nk"])
 def packaged(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
     plan = plan_trial(n_subjects=2, visits=("BL",), seed=1, lymphocytes=3_000, tbnk_lymphocytes=3_000, missing_visits=0)

@@ -17,7 +17,7 @@ from il2cyto.compensation import SpilloverMatrix
 from il2cyto.errors import GatingMLError
 from il2cyto.exchange import read_gating
 from il2cyto.exchange.export_gatingml import write_gatingml
-from il2cyto.fcs import read_fcs
+from il2cyto.fcs import read_fcs, write_fcs
 from il2cyto.gates import (
     BinnedPolygonGate,
     BooleanGate,
@@ -364,3 +364,14 @@ def test_an_ellipsoid_and_a_polygon_are_written_in_the_words_of_the_standard(tmp
     written = (tmp_path / "t.xml").read_text(encoding="utf-8")
     assert '<gating:distanceSquare data-type:value="2.5"/>' in written
     assert '<gating:coordinate data-type:value="1e+300"/>' in written
+
+
+def test_a_sample_tells_the_spelling_of_names(tmp_path: Path) -> None:
+    events = np.array([[1.0, 2.0], [5.0, 1.0]])
+    write_fcs(events, tmp_path / "a.fcs", channels=["B 530/30-A", "R-A"])
+    found = read_fcs(tmp_path / "a.fcs")
+    gate = RectangleGate((Limits(Dimension("B 530_30-A"), 3.0, None),))
+    tree = GatingStrategy("s", (Population("high", "root", gate),))
+    write_gatingml(tree, tmp_path / "s.xml", sample=found)
+    assert 'name="B 530/30-A"' in (tmp_path / "s.xml").read_text()
+    assert read_gating(tmp_path / "s.xml").apply(found).membership("high").tolist() == [False, True]

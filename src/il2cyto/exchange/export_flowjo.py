@@ -90,7 +90,7 @@ def write_workspace(
         left_out = [at for at, reason in zip(strategy.paths, result.reasons, strict=True) if reason]
         if left_out:
             notices.append(f"{file.name}: left out, not estimable in this file: {', '.join(left_out)}")
-        parameters = Parameters(strategy, result.sample, tuple(not reason for reason in result.reasons))
+        parameters = Parameters(result.strategy, result.sample, tuple(not reason for reason in result.reasons))
         uri = quote(os.path.relpath(file, path.parent).replace(os.sep, "/"))
         own = chosen.default is None or strategy.content_hash != chosen.default.content_hash
         tubes.append(_Tube(position, file.name, uri, result, parameters, own))

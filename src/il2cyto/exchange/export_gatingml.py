@@ -23,6 +23,7 @@ from il2cyto.gates import (
     RectangleGate,
     UnsupportedGate,
 )
+from il2cyto.gating.spelling import respell
 from il2cyto.gating.strategy import GatingStrategy
 from il2cyto.panel import Panel
 from il2cyto.provenance import write_bytes
@@ -48,7 +49,8 @@ def write_gatingml(
     panel
         Channels of the markers; the sample's or the strategy's where not given.
     sample
-        A file of the study, where the panel finds channels by their labels.
+        A file of the study, where the panel finds channels by their labels, or the strategy has FlowJo's "_" for the
+        "/" of the file's names.
 
     Returns
     -------
@@ -70,6 +72,8 @@ def write_gatingml(
     >>> write_gatingml(strategy, Path(tempfile.mkdtemp()) / "s.xml")
     {'cells': 'cells', 'cells/CD4+': 'CD4_pos'}
     """
+    if sample is not None:
+        strategy = respell(strategy, sample, panel or sample.panel or strategy.panel)
     writer = _Writer(strategy, Names(strategy, panel, sample))
     content = etree.tostring(writer.document(), pretty_print=True, xml_declaration=True, encoding="UTF-8")
     write_bytes(path, content)
