@@ -122,6 +122,8 @@ class Sample:
         Markers of the channels, or ``None``.
     repairs
         Every deviation from the standard that was read over.
+    data_offset
+        First byte of `data` in the file at `path`, ``None`` where `data` is not a part of that file as it stands.
     dataset
         Number of the data set in its file, from 0.
     encoding
@@ -141,6 +143,7 @@ class Sample:
     repairs: tuple[Repair, ...] = ()
     version: str = "FCS3.1"
     path: Path | None = field(repr=False, default=None)
+    data_offset: int | None = field(repr=False, default=None, compare=False)
     dataset: int = 0
     encoding: str = field(repr=False, default="ascii")
     compensated: bool = False

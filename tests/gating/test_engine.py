@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from plain import membership
 from random_strategies import COLOURS, MATRICES, TRANSFORMS, dimension, shape, small_sample, strategy
 
-from il2cyto.errors import CompensationError, StrategyError
+from il2cyto.errors import CompensationError, FcsError, StrategyError
 from il2cyto.fcs import read_fcs, write_fcs
 from il2cyto.gates import BooleanGate, Dimension, Limits, Operand, PolygonGate, QuadrantGate, RectangleGate
 from il2cyto.gating import GatingStrategy, Population
@@ -285,3 +285,18 @@ def test_threads_change_nothing(tmp_path: Path) -> None:
         assert shared.counts.equals(alone.counts)
         for path in tree.paths:
             assert np.array_equal(shared.membership(path), alone.membership(path))
+
+
+def test_a_file_that_shrinks_or_goes_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "a.fcs"
+    write_fcs(np.ones((5000, 2), dtype="f4"), path, channels=["A", "B"])
+    tree = GatingStrategy("t", (Population("high", "root", RectangleGate((Limits(Dimension("A"), 0.5, None),))),))
+    sample = read_fcs(path)
+    assert tree.apply(sample).n_inside.tolist() == [5000]
+    with path.open("r+b") as stream:
+        stream.truncate(20_000)
+    with pytest.raises(FcsError, match=r"a\.fcs: has become shorter"):
+        tree.apply(sample)
+    path.unlink()
+    with pytest.raises(FcsError, match=r"a\.fcs: cannot be opened again"):
+        tree.apply(sample)

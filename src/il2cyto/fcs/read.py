@@ -99,6 +99,7 @@ def to_sample(opened: Dataset, path: Path, panel: Panel | None = None, also: tup
         repairs=tuple(repairs),
         version=head.version,
         path=path,
+        data_offset=head.start + opened.place.begin if data is opened.data else None,
         dataset=head.index,
         encoding=head.encoding,
         compensated=already_compensated(head.channels),

@@ -159,9 +159,10 @@ def fill_starts(borders, scale, starts):
 
 @njit(cache=True, nogil=True)
 def _compensate(row, members, total, m, values, ready, whole, weights, slots):
-    """Fill one compensated axis for the members of a gate: for all events at once where most are wanted."""
+    """Fill one compensated axis for the members of a gate, or for all events where that is quicker."""
     n = weights.shape[0]
-    if 2 * total > m:
+    # eight events at once in vectors cost what one event costs alone
+    if 8 * total > m:
         for i in range(m):
             values[row, i] = 0.0
         target = values[row]
@@ -190,7 +191,7 @@ def _compensate(row, members, total, m, values, ready, whole, weights, slots):
 
 @njit(cache=True, nogil=True)
 def run(
-    data, stride, first_event, stop_event, position, width, kind, mask, order, scale, argument, offset,
+    data, stride, base_event, first_event, stop_event, position, width, kind, mask, order, scale, argument, offset,
     needed, axis_kind, axis_source, axis_constants, weights, weight_slots,
     gates, dims, limits, transform_kind, transform_first, parameters,
     borders, scales, starts, cells, vertices, ellipsoids, operands,
@@ -202,6 +203,8 @@ def run(
     ----------
     data … offset
         The bytes of the events and their layout (see `RowLayout`).
+    base_event
+        The event that `data` begins with.
     first_event, stop_event
         `first_event` a multiple of 8, so that threads with ranges of their own never share a byte of `packed`.
     needed
@@ -243,7 +246,7 @@ def run(
             for s in range(n_slots):
                 c = needed[s]
                 column(
-                    data, stride, start + tile, n_tile, position[c], width[c], kind[c], mask[c], order[c],
+                    data, stride, start - base_event + tile, n_tile, position[c], width[c], kind[c], mask[c], order[c],
                     scale[c], argument[c], offset[c], values[s, tile:],
                 )  # fmt: skip
         for a in range(n_slots, n_axes):
