@@ -69,3 +69,26 @@ def test_workspaces_are_converted_first(tmp_path: Path) -> None:
     path.write_text('<Workspace version="20.0"/>')
     with pytest.raises(StrategyError, match="with il2cyto convert first"):
         clean_strategy(path, Names(Key(bytes(range(32)))), {})
+
+
+OUTSIDE = """\
+<gating:Gating-ML xmlns:gating="http://www.isac-net.org/std/Gating-ML/v2.0/gating"
+  xmlns:data-type="http://www.isac-net.org/std/Gating-ML/v2.0/datatypes">
+  <gating:RectangleGate gating:id="CD4" eventsInside="0">
+    <gating:dimension gating:compensation-ref="uncompensated" gating:min="100">
+      <data-type:fcs-dimension data-type:name="FITC-A"/>
+    </gating:dimension>
+  </gating:RectangleGate>
+</gating:Gating-ML>
+"""
+
+
+def test_a_gate_that_takes_what_is_outside_still_does(tmp_path: Path) -> None:
+    (tmp_path / "gates.xml").write_text(OUTSIDE)
+    cleaned = clean_strategy(tmp_path / "gates.xml", Names(Key(bytes(range(32)))), {})
+    (tmp_path / "clean.xml").write_text(cleaned["strategy.xml"])
+    before, after = (read_strategies(tmp_path / name).default for name in ("gates.xml", "clean.xml"))
+    assert before is not None
+    assert after is not None
+    assert before.populations[0].complement
+    assert after.populations[0].complement

@@ -59,7 +59,7 @@ _ATTRIBUTES = frozenset(
     {
         "id", "parent_id", "min", "max", "compensation-ref", "transformation-ref", "name", "value", "ref",
         "use-as-complement", "divider_ref", "location", "T", "W", "M", "A", "B", "C", "boundMin", "boundMax",
-        "matrix-inverted-already",
+        "matrix-inverted-already", "eventsInside",
     }
 )  # fmt: skip
 
