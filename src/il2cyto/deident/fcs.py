@@ -167,8 +167,7 @@ def write_clean(clean: CleanFile, target: Path) -> tuple[str, ...]:
 
 
 def _sha256(data: NDArray[np.uint8]) -> str:
-    content = memoryview(data)  # type: ignore[arg-type]  # an array of bytes is a buffer
-    return hashlib.sha256(content).hexdigest()
+    return hashlib.sha256(data.data).hexdigest()
 
 
 def _check_same(old: Sample, new: Sample, name: str) -> None:

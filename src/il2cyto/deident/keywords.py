@@ -24,14 +24,12 @@ from il2cyto.deident.changes import (
 )
 from il2cyto.deident.names import Names
 from il2cyto.deident.vocabulary import NAMES, vocabulary
+from il2cyto.fcs.head import OFFSET_KEYWORDS
+from il2cyto.fcs.spillover import SPILLOVER_KEYWORDS
 
 NUMBER = re.compile(r"[+-]?(?:\d{1,20}(?:\.\d{0,20})?|\.\d{1,20})(?:[eE][+-]?\d{1,3})?", re.ASCII)
 #: Set by the writer or by what was found in the bytes.
-STRUCTURE = (
-    "$BEGINANALYSIS", "$BEGINDATA", "$BEGINSTEXT", "$ENDANALYSIS", "$ENDDATA", "$ENDSTEXT", "$NEXTDATA", "$PAR",
-    "$TOT", "$MODE",
-)  # fmt: skip
-MATRICES = ("$SPILLOVER", "SPILL", "$SPILL", "SPILLOVER")
+STRUCTURE = (*OFFSET_KEYWORDS, "$PAR", "$TOT", "$MODE")
 TIMES = ("$DATE", "$BTIM", "$ETIM", "$BEGINDATETIME", "$ENDDATETIME")
 MIDNIGHT = "00:00:00"
 NO_CYTOMETER = "not stated"
@@ -196,7 +194,7 @@ def clean_keywords(
     changes: list[Change] = []
     for key, value in keywords.items():
         generic = _generic(key, n_channels)
-        if key in STRUCTURE or key in TIMES or (key in MATRICES and spillover is not None):
+        if key in STRUCTURE or key in TIMES or (key in SPILLOVER_KEYWORDS and spillover is not None):
             continue
         if not value.strip():
             continue
@@ -236,7 +234,7 @@ def _calibration(text: str, names: Names) -> str:
 def _matrix(keywords: Mapping[str, str], spillover: SpilloverMatrix | None, names: Names) -> dict[str, str]:
     if spillover is None:
         return {}
-    key = next(key for key in MATRICES if keywords.get(key, "").strip())
+    key = next(key for key in SPILLOVER_KEYWORDS if keywords.get(key, "").strip())
     detectors = [names.channel(name) for name in spillover.detectors]
     numbers = (plain_number(repr(float(cell))) or "0" for cell in spillover.values.ravel())
     return {key: ",".join([str(len(detectors)), *detectors, *numbers])}
@@ -254,7 +252,7 @@ def _generic(key: str, n_channels: int) -> str:
 
 
 def _dropped(key: str, generic: str, value: str, names: Names) -> Change:
-    listed = generic in GRAMMAR or generic in (*WORDS, *LABELS, *MATRICES, *TIMES, "$CYT", "$P#CALIBRATION")
+    listed = generic in GRAMMAR or generic in (*WORDS, *LABELS, *SPILLOVER_KEYWORDS, *TIMES, "$CYT", "$P#CALIBRATION")
     known = re.sub(r"[0-9]+", "#", key)
     place = key if listed else known if known in _KNOWN else "a keyword that is no standard one"
     if _IDENTIFYING.fullmatch(known.strip("$@&#")):

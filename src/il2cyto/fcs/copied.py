@@ -14,13 +14,12 @@ from numpy.typing import NDArray
 from il2cyto.errors import FcsError
 from il2cyto.fcs.columns import Events, layout_keywords, number_text, spillover_keyword
 from il2cyto.fcs.head import OFFSET_KEYWORDS
+from il2cyto.fcs.spillover import SPILLOVER_KEYWORDS
 from il2cyto.kernels import decode
 from il2cyto.sample import Channel, Sample
 
 #: Keyword of a copy that holds, as JSON, what the original had for each keyword that had to be repaired.
 REPLACED = "IL2CYTO_REPLACED"
-#: Keywords that readers take a spillover matrix from.
-SPILLOVER_KEYWORDS = ("$SPILLOVER", "SPILL", "$SPILL", "SPILLOVER")
 
 _TYPES = {decode.INTEGER: "I", decode.SINGLE: "F", decode.DOUBLE: "D"}
 _STORAGE = frozenset({*OFFSET_KEYWORDS, "$BYTEORD", "$DATATYPE", "$MODE", "$PAR", "$TOT"})

@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from il2cyto.errors import FcsError
+from il2cyto.fcs.header import LARGEST, LENGTH, VERSIONS
 
-HEADER_LENGTH = 58
 #: Eight zeros: no CRC was computed (FCS 3.1, section 3.5).
 NO_CRC = b"00000000"
-#: Largest offset that eight digits of HEADER can hold.
-LARGEST_OFFSET = 99_999_999
 #: Keywords that `render_head` computes; what the caller has for them is replaced.
 OFFSET_KEYWORDS = (
     "$BEGINANALYSIS", "$BEGINDATA", "$BEGINSTEXT", "$ENDANALYSIS", "$ENDDATA", "$ENDSTEXT", "$NEXTDATA",
 )  # fmt: skip
 
-_VERSIONS = ("FCS2.0", "FCS3.0", "FCS3.1", "FCS3.2")
 # Characters that common readers split at correctly come first; letters, digits and "$" would be legal, but no help.
 _USUAL = "|/!\\\f\x1e#~;*@%&="
 _DELIMITERS: tuple[str, ...] = (
@@ -74,36 +71,36 @@ def render_head(
     >>> head[58:89]
     b'|$BEGINANALYSIS|0|$BEGINDATA|17'
     """
-    if version not in _VERSIONS:
+    if version not in VERSIONS:
         raise FcsError(
             "{file}: version {version!r} cannot be written; wanted one of {versions}",
-            file=name, version=version, versions=", ".join(_VERSIONS),
+            file=name, version=version, versions=", ".join(VERSIONS),
         )  # fmt: skip
     own = _checked(keywords, name, empty)
     delimiter = _delimiter(own, name)
     length = 0
     # The offsets stand inside the text whose length they decide; more digits only lengthen it, so this ends.
     while True:
-        begin = HEADER_LENGTH + length
+        begin = LENGTH + length
         end = begin + n_data_bytes - 1
         if not n_data_bytes:
             begin = end = 0
-        following = HEADER_LENGTH + length + n_data_bytes + len(NO_CRC) if followed else 0
+        following = LENGTH + length + n_data_bytes + len(NO_CRC) if followed else 0
         text = _joined({**_offsets(version, begin, end, following), **own}, delimiter)
         if len(text) == length:
             break
         length = len(text)
-    last = HEADER_LENGTH + length - 1
-    if last > LARGEST_OFFSET:
+    last = LENGTH + length - 1
+    if last > LARGEST:
         raise FcsError("{file}: keywords of {n} bytes; TEXT can hold 99,999,941", file=name, n=length)
-    if end > LARGEST_OFFSET:
+    if end > LARGEST:
         if version == "FCS2.0":
             raise FcsError(
                 "{file}: DATA would end at byte {end}, FCS 2.0 ends at 99,999,999; write version 3.1",
                 file=name, end=end,
             )  # fmt: skip
         begin = end = 0
-    fields = (HEADER_LENGTH, last, begin, end, 0, 0)
+    fields = (LENGTH, last, begin, end, 0, 0)
     return f"{version}    ".encode() + b"".join(b"%8d" % field for field in fields) + text
 
 

@@ -9,6 +9,7 @@ from il2cyto.errors import FcsError
 from il2cyto.sample import Repair
 
 LENGTH = 58
+#: Largest offset that eight digits of HEADER can hold.
 LARGEST = 99_999_999
 VERSIONS = ("FCS2.0", "FCS3.0", "FCS3.1", "FCS3.2")
 _NUMBERS = re.compile(rb"[ \x000-9]*")

@@ -296,7 +296,7 @@ def check_crc(buffer: NDArray[np.uint8], end: int, repairs: list[Repair]) -> str
     if not text.strip("0"):
         return "unused"
     claimed = {int(text, 16)} | ({int(text)} if text.isdecimal() else set())
-    content = memoryview(buffer[:end])  # type: ignore[arg-type]  # an array of bytes is a buffer
+    content = buffer[:end].data
     if any(binascii.crc_hqx(content, start) in claimed for start in (0, 0xFFFF)):
         return "correct"
     repairs.append(Repair("CRC", text, "nothing: the checksum does not fit, so a byte may have changed", True))

@@ -12,8 +12,9 @@ from il2cyto.errors import CompensationError
 from il2cyto.fcs.text import cut
 from il2cyto.sample import Channel, Repair
 
-#: In the order of trust. ``$COMP`` and ``$DFCiTOj`` are percentages to subtract, another convention: never read here.
-_KEYS = ("$SPILLOVER", "SPILL", "$SPILL", "SPILLOVER")
+#: Keywords that hold a spillover matrix, in the order of trust. ``$COMP`` and ``$DFCiTOj`` are percentages to subtract,
+#: another convention: never read here.
+SPILLOVER_KEYWORDS = ("$SPILLOVER", "SPILL", "$SPILL", "SPILLOVER")
 #: Far more detectors than any instrument has; checking a matrix takes the cube of that.
 _LARGEST = 500
 _NO_MATRIX = "no matrix: gates that need it are refused"
@@ -28,7 +29,7 @@ def read_spillover(
     keywords: Mapping[str, str], channels: tuple[Channel, ...], repairs: list[Repair]
 ) -> SpilloverMatrix | None:
     """Return the matrix of the first keyword that holds one, its detectors spelled as ``$PnN``."""
-    for key in _KEYS:
+    for key in SPILLOVER_KEYWORDS:
         if not keywords.get(key, "").strip():
             continue
         if keywords[key].count(",") > _LARGEST * (_LARGEST + 1):

@@ -11,9 +11,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from il2cyto.errors import FcsError, OutputError
 from il2cyto.fcs.columns import Events, from_arrays, spillover_keyword
-from il2cyto.fcs.copied import SPILLOVER_KEYWORDS, chooser, from_sample
+from il2cyto.fcs.copied import chooser, from_sample
 from il2cyto.fcs.head import NO_CRC, OFFSET_KEYWORDS, render_head
 from il2cyto.fcs.read import read_fcs
+from il2cyto.fcs.spillover import SPILLOVER_KEYWORDS
 from il2cyto.kernels import decode
 from il2cyto.provenance import atomic_path
 from il2cyto.sample import Sample

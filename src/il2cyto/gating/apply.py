@@ -109,8 +109,7 @@ def _stored(sample: Sample, first: int, stop: int) -> Iterator[tuple[int, int, n
         for base in range(first, stop, step):
             count = min(step, stop - base)
             piece = buffer[: count * stride]
-            into = memoryview(piece)  # type: ignore[arg-type]  # an array of bytes is a buffer
-            if os.preadv(descriptor, [into], sample.data_offset + base * stride) != piece.size:
+            if os.preadv(descriptor, [piece.data], sample.data_offset + base * stride) != piece.size:
                 raise FcsError(
                     "{file}: has become shorter since it was opened; copy it from the instrument again",
                     file=sample.path.name,
