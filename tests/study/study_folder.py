@@ -43,13 +43,13 @@ assumptions: [Samples are drawn before the dose.]
 
 SAMPLES = """\
 tube_id,subject,arm,diagnosis,sex,birth_date,age_years,visit,collection_date,tube,fcs,panel,strategy,route,\
-beads_per_test,bead_lot,blood_volume_ul,dilution,volume,volume_unit,alc_per_ul,repeat,comment
-A-BL-TBNK,A,IL2,SLE,F,2009-03-01,,BL,2021-03-01,TBNK,a1.fcs,,,,51230,L1,50,,,,,,
-A-BL-TREG,A,IL2,SLE,F,2009-03-01,,BL,2021-03-01,TREG,a2.fcs,,,,,,,,,,,,
-A-M1-TBNK,A,IL2,SLE,F,2009-03-01,,M1,2021-03-30,TBNK,a3.fcs,,,,51230,L1,50,,,,,,
-B-BL-CELLS,B,STD,JIA,M,,11.5,BL,2021-04-12,CELLS,b1.fcs,,,,,,,2,25,uL,,,
-B-BL-PBMC,B,STD,JIA,M,,11.5,BL,2021-04-12,PBMC,b2.fcs,,,,,,,,,,1480,,
-B-M3-PCT,B,STD,JIA,M,,11.7,M3,2021-07-12,PCT,b3.fcs,,,,,,,,,,,,
+beads_per_test,bead_lot,blood_volume_ul,dilution,volume,volume_unit,alc_per_ul,batch,instrument,repeat,comment
+A-BL-TBNK,A,IL2,SLE,F,2009-03-01,,BL,2021-03-01,TBNK,a1.fcs,,,,51230,L1,50,,,,,S1,Aurora-1,,
+A-BL-TREG,A,IL2,SLE,F,2009-03-01,,BL,2021-03-01,TREG,a2.fcs,,,,,,,,,,,,,,
+A-M1-TBNK,A,IL2,SLE,F,2009-03-01,,M1,2021-03-30,TBNK,a3.fcs,,,,51230,L1,50,,,,,,,,
+B-BL-CELLS,B,STD,JIA,M,,11.5,BL,2021-04-12,CELLS,b1.fcs,,,,,,,2,25,uL,,,,,
+B-BL-PBMC,B,STD,JIA,M,,11.5,BL,2021-04-12,PBMC,b2.fcs,,,,,,,,,,1480,,,,
+B-M3-PCT,B,STD,JIA,M,,11.7,M3,2021-07-12,PCT,b3.fcs,,,,,,,,,,,,,,
 """
 
 DOSING = """\

@@ -60,6 +60,7 @@ def test_a_row_becomes_a_record(folder):
     first, treg, _, cells, pbmc, pct = folder.read().records
     assert (first.tube_id, first.subject, first.visit, first.line) == ("A-BL-TBNK", "A", "BL", 2)
     assert (first.beads_per_test, first.bead_lot, first.blood_volume_ul) == (51230.0, "L1", 50.0)
+    assert (first.batch, first.instrument, treg.batch, treg.instrument) == ("S1", "Aurora-1", None, None)
     assert first.collection_date == date(2021, 3, 1)
     assert first.age == 4383 / 365.25
     assert (first.fcs, first.fcs_name) == (folder.path.resolve() / "a1.fcs", "a1.fcs")

@@ -67,6 +67,8 @@ CELLS = [
     (2, "repeat", "add", "choose one of: sum, apart:first, apart:latest"),
     (2, "strategy", "gating/nil", "folder that holds strategy.yaml"),
     (2, "strategy", "il2cyto:nothing", "no packaged strategy is called 'nothing'"),
+    (2, "batch", "batch 7", "this is no id; use letters, digits"),
+    (2, "instrument", "Aurora/1", "this is no id"),
     (2, "panel", "gating/nil.csv", "no panel file is there"),
     (2, "panel", "../nil.csv", "the path leaves its folder"),
     (2, "subject", "A\u200b", "invisible character (U+200B, ZERO WIDTH SPACE)"),
@@ -173,7 +175,7 @@ def test_a_link_may_not_leave_the_data_root(folder, tmp_path_factory):
 
 
 class TestRepeats:
-    AGAIN = "A-BL-TBNK2,A,IL2,SLE,F,2009-03-01,,BL,2021-03-01,TBNK,a4.fcs,,,,51230,L1,50,,,,,{},"
+    AGAIN = "A-BL-TBNK2,A,IL2,SLE,F,2009-03-01,,BL,2021-03-01,TBNK,a4.fcs,,,,51230,L1,50,,,,,,,{},"
 
     def test_without_a_rule_both_rows_are_named(self, folder):
         problems = folder.append(self.AGAIN.format("")).problems()

@@ -54,6 +54,14 @@ class CellReader:
             return None
         return value
 
+    def optional_identifier(self, column: str) -> str | None:
+        """Return a name made of the characters of an id, such as that of a staining batch."""
+        value = self.text(column)
+        if value is not None and not IDENTIFIER.fullmatch(value):
+            self.problem(column, f"this is no id; {IDENTIFIER_RULE}")
+            return None
+        return value
+
     def label(self, column: str) -> str | None:
         """Return a required text that becomes part of a row label, and so holds no bar."""
         value = self.text(column, required=True)

@@ -52,6 +52,8 @@ class TubeRecord:
         `volume` is ``None``.
     alc_per_ul
         Lymphocytes/µL of the blood count of the same draw.
+    batch, instrument
+        Ids of the staining or acquisition batch and of the cytometer, or ``None``.
     repeat
         What to do with several tubes of one subject, visit and tube type: ``sum``, ``apart:first``, ``apart:latest``.
         Where their dates are unknown, the first and the latest are those of the order of rows.
@@ -80,6 +82,8 @@ class TubeRecord:
     volume: float | None
     volume_unit: str | None
     alc_per_ul: float | None
+    batch: str | None
+    instrument: str | None
     repeat: str | None
     comment: str | None
     line: int

@@ -20,7 +20,7 @@ from il2cyto.study.tubes import missing_keys
 REQUIRED = ("tube_id", "subject", "arm", "diagnosis", "visit", "collection_date", "tube", "fcs")
 OPTIONAL = (
     "sex", "birth_date", "age_years", "panel", "strategy", "route", "beads_per_test", "bead_lot", "blood_volume_ul",
-    "dilution", "volume", "volume_unit", "alc_per_ul", "repeat", "comment",
+    "dilution", "volume", "volume_unit", "alc_per_ul", "batch", "instrument", "repeat", "comment",
 )  # fmt: skip
 #: CDISC codes.
 SEXES = ("F", "M", "U", "INTERSEX")
@@ -105,6 +105,8 @@ def _tube(cells: CellReader, document: Document, row: Row, missing: dict[str, st
         volume=cells.positive("volume", AMOUNTS["volume"]),
         volume_unit=cells.choice("volume_unit", UNITS),
         alc_per_ul=cells.positive("alc_per_ul", AMOUNTS["alc_per_ul"]),
+        batch=cells.optional_identifier("batch"),
+        instrument=cells.optional_identifier("instrument"),
         repeat=cells.choice("repeat", REPEATS),
         comment=cells.text("comment"),
         line=row.line,
