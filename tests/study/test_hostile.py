@@ -85,7 +85,7 @@ def _usable(place: Path) -> bytes:
 
 
 @FEW
-@given(values=st.lists(st.text(max_size=8), min_size=23, max_size=23))
+@given(values=st.lists(st.text(max_size=8), min_size=25, max_size=25))
 def test_any_cells(place, values):
     cells = ",".join('"' + value.replace('"', '""') + '"' for value in values)
     _reads_or_refuses(place, _usable(place), f"{SAMPLES}{cells}\n".encode("utf-8", "replace"))

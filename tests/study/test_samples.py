@@ -265,7 +265,7 @@ class TestNotices:
 
     def test_a_chain_without_its_source(self, folder):
         folder.sheets["samples"] = folder.sheets["samples"].replace(
-            "A-BL-TBNK,A,IL2,SLE,F,2009-03-01,,BL,2021-03-01,TBNK,a1.fcs,,,,51230,L1,50,,,,,,\n", ""
+            "A-BL-TBNK,A,IL2,SLE,F,2009-03-01,,BL,2021-03-01,TBNK,a1.fcs,,,,51230,L1,50,,,,,S1,Aurora-1,,\n", ""
         )
         notice = folder.read().notices[0]
         assert (notice.line, notice.where, notice.value) == (2, "tube", "TREG")

@@ -114,7 +114,7 @@ def test_a_sheet_that_is_too_large(tmp_path, monkeypatch):
 
 class TestWorkbook:
     def test_it_gives_the_same_study_as_csv(self, folder):
-        folder.replace("1480,,", "1480.25,,", "samples")
+        folder.replace("1480,,,,", "1480.25,,,,", "samples")
         text = folder.read()
         book = read_study(folder.workbooks().write())
         assert book.records == text.records
