@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from il2cyto.deident.changes import DROPPED, FREE_TEXT, IDENTIFIER, RENAMED, REPLACED, UNKNOWN_NAME, Change, shape
+from il2cyto.deident.changes import DATE, DROPPED, FREE_TEXT, IDENTIFIER, RENAMED, REPLACED, UNKNOWN_NAME, Change, shape
 from il2cyto.deident.names import Names
 from il2cyto.deident.references import References
 from il2cyto.deident.sheets import Declared
 from il2cyto.deident.vocabulary import STUDY
-from il2cyto.study.design import Arm, CountSpec, TubeType, Visit
+from il2cyto.study.checks import Band, Checks, default_checks
+from il2cyto.study.design import Arm, BeadLot, CountSpec, TubeType, Visit
 from il2cyto.study.document import Document
 
 TITLE = "De-identified study"
@@ -56,6 +57,9 @@ def clean_document(
     content["tubes"] = {
         declared.tubes[tube.id]: _tube(tube, declared, references, names, changes) for tube in document.tubes.values()
     }
+    if document.bead_lots:
+        content["bead_lots"] = {names.coded("name", lot.id): _lot(lot, changes) for lot in document.bead_lots.values()}
+    content["checks"] = _checks(document.checks, declared, names, changes)
     if document.percent_of:
         content["percent_of"] = [_population(name, names, changes) for name in document.percent_of]
     content["limits"] = dict(vars(document.limits))
@@ -114,14 +118,49 @@ def _tube(
     return content
 
 
+def _lot(lot: BeadLot, changes: list[Change]) -> dict[str, Any]:
+    if lot.expiry is not None:
+        # dates of collection are moved, each subject's by its own shift
+        changes.append(Change("expiry of a bead lot", DROPPED, DATE))
+    numbers = (lot.beads_per_test, lot.beads_per_ul, lot.bead_volume_ul)
+    keys = ("beads_per_test", "beads_per_ul", "bead_volume_ul")
+    return {key: number for key, number in zip(keys, numbers, strict=True) if number is not None}
+
+
+def _checks(checks: Checks, declared: Declared, names: Names, changes: list[Change]) -> dict[str, Any]:
+    content: dict[str, Any] = {"order": [list(chain) for chain in checks.order]}
+    if checks.roles:
+        content["roles"] = {
+            role: [_population(name, names, changes) for name in listed] for role, listed in checks.roles.items()
+        }
+    for key, default in default_checks().rules.items():
+        rule = checks.rules.get(key)
+        if rule is None:
+            content[key] = "off"
+        elif rule != default:
+            content[key] = _band(rule.band)
+            if rule.tubes:
+                content[key]["tubes"] = {declared.tubes[tube]: _band(band) for tube, band in rule.tubes.items()}
+    return content
+
+
+def _band(band: Band) -> dict[str, Any]:
+    return {"warn": [band.warn_below, band.warn_above], "fail": [band.fail_below, band.fail_above]}
+
+
 def _count(count: CountSpec, declared: Declared, names: Names, changes: list[Change]) -> dict[str, Any]:
     content: dict[str, Any] = {"route": count.route}
-    for key, text in (("beads", count.beads), ("denominator", count.denominator), ("population", count.population)):
+    for key, text in (("beads", count.beads), ("bead_doublets", count.bead_doublets),
+                      ("denominator", count.denominator), ("population", count.population)):  # fmt: skip
         if text is not None:
             content[key] = _population(text, names, changes)
     if count.source_tube is not None and count.source_population is not None:
         source = _population(count.source_population, names, changes)
         content["from"] = f"{declared.tubes.get(count.source_tube, '')}/{source}"
+    if count.purity is not None:
+        purity = _population(count.purity, names, changes)
+        tube = count.purity_tube
+        content["purity"] = purity if tube is None else f"{declared.tubes.get(tube, '')}/{purity}"
     return content
 
 

@@ -35,7 +35,8 @@ SAMPLES = {
     "age_years": "age", "visit": "visit", "collection_date": "date", "tube": "tube", "fcs": "fcs",
     "panel": "reference", "strategy": "reference", "route": "route", "beads_per_test": "number", "bead_lot": "lot",
     "blood_volume_ul": "number", "dilution": "number", "volume": "number", "volume_unit": "volume_unit",
-    "alc_per_ul": "number", "batch": "lot", "instrument": "lot", "repeat": "repeat",
+    "alc_per_ul": "number", "bead_volume_ul": "number", "wbc_per_ul": "number",
+    "lymphocyte_percent": "number", "sample_age_h": "number", "batch": "lot", "instrument": "lot", "repeat": "repeat",
 }  # fmt: skip
 DOSING = {"subject": "subject", "date": "date", "dose": "number", "unit": "unit", "route": "analyte",
           "treatment": "analyte"}  # fmt: skip

@@ -1,8 +1,9 @@
-"""What ``study.yaml`` declares, as frozen objects: arms, visits, tube types, limits and the error model."""
+"""What ``study.yaml`` declares, as frozen objects: arms, visits, tube types, bead lots, limits and the error model."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Literal
 
@@ -54,6 +55,11 @@ class CountSpec:
         Tube type and population that give these cells/µL (route ``chained``).
     denominator
         Population that the lymphocytes of the blood count correspond to (route ``dual``).
+    purity, purity_tube
+        Population that holds the true lymphocytes of the denominator (route ``dual``), and the tube type in which it
+        is counted, ``None`` for the tube itself. In another tube it is a share of that tube's own denominator.
+    bead_doublets
+        Population of events that are two beads each (route ``beads``); without it an event is one bead.
     """
 
     route: str
@@ -62,6 +68,33 @@ class CountSpec:
     source_tube: str | None = None
     source_population: str | None = None
     denominator: str | None = None
+    purity: str | None = None
+    purity_tube: str | None = None
+    bead_doublets: str | None = None
+
+
+@dataclass(frozen=True)
+class BeadLot:
+    """A lot of counting beads: beads per tube as the pouch states them, or per µL with the volume that is added."""
+
+    id: str
+    beads_per_test: float | None = None
+    beads_per_ul: float | None = None
+    bead_volume_ul: float | None = None
+    expiry: date | None = None
+
+    def beads(self, volume_ul: float | None = None) -> float | None:
+        """Beads in a tube to which `volume_ul` was added, by default the lot's own volume; ``None`` if unknown.
+
+        Examples
+        --------
+        >>> BeadLot("A", beads_per_test=51230).beads(), BeadLot("B", beads_per_ul=1010, bead_volume_ul=50).beads()
+        (51230, 50500)
+        """
+        volume = self.bead_volume_ul if volume_ul is None else volume_ul
+        if self.beads_per_ul is None or volume is None:
+            return self.beads_per_test
+        return self.beads_per_ul * volume
 
 
 @dataclass(frozen=True)
@@ -85,9 +118,14 @@ class Limits:
 
 @dataclass(frozen=True)
 class ErrorModel:
-    """Coefficients of variation (fractions) that join the counting error: pipetting, bead lot, volume, blood count."""
+    """Coefficients of variation (fractions) that join the counting error: pipetting, bead lot, volume, blood count.
+
+    ``cv_alc`` is that of lymphocytes/µL of the blood count, ``cv_wbc`` that of leucocytes/µL × lymphocyte percentage,
+    which stand in where the blood count gives no lymphocytes/µL.
+    """
 
     cv_pipetting: float = 0.025
     cv_lot: float = 0.02
     cv_volume: float = 0.03
     cv_alc: float = 0.04
+    cv_wbc: float = 0.05

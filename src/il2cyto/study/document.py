@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
+from il2cyto.study.beads import read_bead_lots
+from il2cyto.study.checks import Checks, read_checks
 from il2cyto.study.fields import FieldReader
 from il2cyto.study.findings import Findings
-from il2cyto.study.model import Arm, ErrorModel, Limits, TubeType, Visit
+from il2cyto.study.model import Arm, BeadLot, ErrorModel, Limits, TubeType, Visit
 from il2cyto.study.paths import STUDY_REMEDY, Roots, below, is_file
 from il2cyto.study.positions import Node, Sequence
 from il2cyto.study.tubes import read_tubes
@@ -17,13 +19,13 @@ T = TypeVar("T")
 
 REQUIRED = ("study", "title", "arms", "visits", "tubes", "samples")
 OPTIONAL = (
-    "registry", "description", "assumptions", "data_root", "percent_of", "limits", "errors", "dosing", "treatments",
-    "serum", "model", "words",
+    "registry", "description", "assumptions", "data_root", "bead_lots", "checks", "percent_of", "limits", "errors",
+    "dosing", "treatments", "serum", "model", "words",
 )  # fmt: skip
 ARM = (("label",), ("reference", "visits"))
 VISIT = (("label", "number"), ("baseline", "target_day", "window"))
 LIMITS = ("lloq_events", "lod_events", "min_beads")
-ERRORS = ("cv_pipetting", "cv_lot", "cv_volume", "cv_alc")
+ERRORS = ("cv_pipetting", "cv_lot", "cv_volume", "cv_alc", "cv_wbc")
 MODEL = ("populations",)
 SHEETS = ("samples", "dosing", "serum")
 
@@ -45,6 +47,8 @@ class Document:
     arms: dict[str, Arm]
     visits: dict[str, Visit]
     tubes: dict[str, TubeType]
+    bead_lots: dict[str, BeadLot]
+    checks: Checks
     percent_of: tuple[str, ...]
     limits: Limits
     errors: ErrorModel
@@ -75,6 +79,7 @@ def read_document(tree: Node, file: str, folder: Path, data_root: Path | None, f
     roots = Roots(folder, _data_root(reader, top.get("data_root"), folder, data_root))
     visits = _visits(reader, top["visits"]) if "visits" in top else {}
     arms = _arms(reader, top["arms"], visits) if "arms" in top else {}
+    tubes = read_tubes(reader, top["tubes"], roots) if "tubes" in top else {}
     texts = {key: reader.text(top[key], key) if key in top else None for key in ("title", "registry", "description")}
     return Document(
         id=_known(reader.identifier(top["study"], "study") if "study" in top else None, ""),
@@ -85,7 +90,9 @@ def read_document(tree: Node, file: str, folder: Path, data_root: Path | None, f
         roots=roots,
         arms=arms,
         visits=visits,
-        tubes=read_tubes(reader, top["tubes"], roots) if "tubes" in top else {},
+        tubes=tubes,
+        bead_lots=read_bead_lots(reader, top["bead_lots"]) if "bead_lots" in top else {},
+        checks=read_checks(reader, top.get("checks"), tuple(tubes)),
         percent_of=reader.items(top["percent_of"], "percent_of", reader.text) if "percent_of" in top else (),
         limits=_limits(reader, top["limits"]) if "limits" in top else Limits(),
         errors=_errors(reader, top["errors"]) if "errors" in top else ErrorModel(),

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from il2cyto.errors import Problem
-from il2cyto.study.design import Arm, CountSpec, ErrorModel, Limits, StrategyRef, TubeType, Visit
+from il2cyto.study.checks import Checks
+from il2cyto.study.design import Arm, BeadLot, CountSpec, ErrorModel, Limits, StrategyRef, TubeType, Visit
 from il2cyto.study.frozen import FrozenMapping
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Arm",
+    "BeadLot",
+    "Checks",
     "CountSpec",
     "Dose",
     "ErrorModel",
@@ -50,8 +53,16 @@ class TubeRecord:
     volume, volume_unit
         Acquired volume. A unit ``file_uL`` or ``file_nL`` means that ``$VOL`` of the FCS file is in this unit and that
         `volume` is ``None``.
+    beads_per_test
+        Beads in the tube, from the row or from the lot that `bead_lot` names in ``bead_lots`` of ``study.yaml``.
+    beads_expired
+        Whether the blood was collected after the expiry of its lot.
     alc_per_ul
         Lymphocytes/µL of the blood count of the same draw.
+    wbc_per_ul, lymphocyte_percent
+        Leucocytes/µL of that blood count and the lymphocytes among them, %: these stand in for `alc_per_ul`.
+    sample_age_h
+        Hours from the draw to the staining.
     batch, instrument
         Ids of the staining or acquisition batch and of the cytometer, or ``None``.
     repeat
@@ -77,11 +88,15 @@ class TubeRecord:
     count: CountSpec
     beads_per_test: float | None
     bead_lot: str | None
+    beads_expired: bool
     blood_volume_ul: float | None
     dilution: float | None
     volume: float | None
     volume_unit: str | None
     alc_per_ul: float | None
+    wbc_per_ul: float | None
+    lymphocyte_percent: float | None
+    sample_age_h: float | None
     batch: str | None
     instrument: str | None
     repeat: str | None
@@ -100,6 +115,13 @@ class TubeRecord:
         if self.volume is None or self.volume_unit not in per_ul:
             return None
         return self.volume / per_ul[self.volume_unit]
+
+    @property
+    def lymphocytes_per_ul(self) -> float | None:
+        """Lymphocytes/µL of the blood count: as given, or else leucocytes/µL × lymphocyte percentage."""
+        if self.alc_per_ul is not None or self.wbc_per_ul is None or self.lymphocyte_percent is None:
+            return self.alc_per_ul
+        return self.wbc_per_ul * self.lymphocyte_percent / 100.0
 
 
 @dataclass(frozen=True)
@@ -148,6 +170,10 @@ class Study:
         Folder of ``study.yaml`` and folder that the FCS paths are relative to, both resolved.
     arms, visits, tubes, subjects
         By id; arms, visits and tubes in the order of ``study.yaml``, subjects in the order of the samples sheet.
+    bead_lots
+        Lots of counting beads by id; empty where ``study.yaml`` declares none.
+    checks
+        Limits of the checks of counts, and which populations they look at.
     percent_of
         Names of ancestors for which percentages are tabulated besides that of the parent.
     records
@@ -177,6 +203,8 @@ class Study:
     arms: FrozenMapping[str, Arm]
     visits: FrozenMapping[str, Visit]
     tubes: FrozenMapping[str, TubeType]
+    bead_lots: FrozenMapping[str, BeadLot]
+    checks: Checks
     percent_of: tuple[str, ...]
     limits: Limits
     errors: ErrorModel

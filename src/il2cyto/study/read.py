@@ -144,6 +144,8 @@ def _study(
         arms=FrozenMapping(document.arms),
         visits=FrozenMapping(document.visits),
         tubes=FrozenMapping(document.tubes),
+        bead_lots=FrozenMapping(document.bead_lots),
+        checks=document.checks,
         percent_of=document.percent_of,
         limits=document.limits,
         errors=document.errors,

@@ -7,6 +7,7 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from datetime import date
 from pathlib import Path
 
+from il2cyto.study.beads import notice_beads
 from il2cyto.study.document import Document
 from il2cyto.study.findings import Findings
 from il2cyto.study.model import Dose, Subject, TubeRecord
@@ -46,11 +47,7 @@ def notice_tubes(
     file: str, records: Sequence[TubeRecord], document: Document, doses: Sequence[Dose], findings: Findings
 ) -> None:
     """Note what stops nothing: missing files, unexpected visits, missing sources, dates out of window or order."""
-    sources = {
-        (record.subject, record.visit, record.tube)
-        for record in records
-        if record.route in ("beads", "volumetric", "dual")
-    }
+    sources = {(record.subject, record.visit, record.tube) for record in records if record.route != "none"}
     for record in records:
         if not is_file(record.fcs):
             message = "no FCS file is there; the tube will be listed as a failure. Correct the name or the data root"
@@ -66,6 +63,7 @@ def notice_tubes(
             )
             findings.notice(file, record.line, "tube", record.tube, message)
     _notice_similar_subjects(file, records, findings)
+    notice_beads(file, records, findings)
     _notice_unknown(file, records, findings)
     _notice_dates(file, records, document, doses, findings)
 

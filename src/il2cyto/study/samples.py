@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from il2cyto.keys import ROUTES
+from il2cyto.study.beads import beads_of_row
 from il2cyto.study.cells import UNKNOWN, CellReader
 from il2cyto.study.document import Document
 from il2cyto.study.findings import Findings
@@ -20,7 +21,8 @@ from il2cyto.study.tubes import missing_keys
 REQUIRED = ("tube_id", "subject", "arm", "diagnosis", "visit", "collection_date", "tube", "fcs")
 OPTIONAL = (
     "sex", "birth_date", "age_years", "panel", "strategy", "route", "beads_per_test", "bead_lot", "blood_volume_ul",
-    "dilution", "volume", "volume_unit", "alc_per_ul", "batch", "instrument", "repeat", "comment",
+    "dilution", "volume", "volume_unit", "alc_per_ul", "bead_volume_ul", "wbc_per_ul",
+    "lymphocyte_percent", "sample_age_h", "batch", "instrument", "repeat", "comment",
 )  # fmt: skip
 #: CDISC codes.
 SEXES = ("F", "M", "U", "INTERSEX")
@@ -35,15 +37,22 @@ AMOUNTS = {
     "blood_volume_ul": "write the microlitres of blood in the tube, for example 50",
     "dilution": "write total volume / blood volume, 1 when undiluted",
     "volume": "write the acquired volume, or leave it blank with the unit file_uL or file_nL",
-    "alc_per_ul": "write the lymphocytes per microlitre of the blood count, for example 1500",
+    "alc_per_ul": "write the lymphocytes per microlitre of the blood count, for example 1500, or wbc_per_ul and "
+    "lymphocyte_percent",
+    "wbc_per_ul": "write the leucocytes per microlitre of the blood count, for example 6200",
+    "lymphocyte_percent": "write the percentage of lymphocytes among the leucocytes, for example 24.5",
+    "sample_age_h": "write the hours from the draw to the staining, for example 6",
 }
 ROUTE_COLUMNS = {
     "beads": ("beads_per_test", "blood_volume_ul"),
     "volumetric": ("volume_unit", "dilution"),
     "dual": ("alc_per_ul",),
 }
-#: A lymphocyte count below this is more likely to be in 10⁹/L than in cells/µL.
+#: A count of the blood below this is more likely to be in 10⁹/L than in cells/µL.
 FEW_LYMPHOCYTES = 20
+FEW_LEUCOCYTES = 60
+#: Lymphocytes/µL and leucocytes/µL × percentage of one blood count that differ by more than this share are noted.
+_COUNTS_DIFFER = 0.1
 MAX_AGE = 120
 DAYS_PER_YEAR = 365.25
 MASKED = frozenset({"birth_date"})
@@ -100,17 +109,23 @@ def _tube(cells: CellReader, document: Document, row: Row, missing: dict[str, st
         count=count,
         beads_per_test=cells.positive("beads_per_test", AMOUNTS["beads_per_test"]),
         bead_lot=cells.text("bead_lot"),
+        beads_expired=False,
         blood_volume_ul=cells.positive("blood_volume_ul", AMOUNTS["blood_volume_ul"]),
         dilution=cells.positive("dilution", AMOUNTS["dilution"]),
         volume=cells.positive("volume", AMOUNTS["volume"]),
         volume_unit=cells.choice("volume_unit", UNITS),
         alc_per_ul=cells.positive("alc_per_ul", AMOUNTS["alc_per_ul"]),
+        wbc_per_ul=cells.positive("wbc_per_ul", AMOUNTS["wbc_per_ul"]),
+        lymphocyte_percent=cells.positive("lymphocyte_percent", AMOUNTS["lymphocyte_percent"]),
+        sample_age_h=cells.positive("sample_age_h", AMOUNTS["sample_age_h"]),
         batch=cells.optional_identifier("batch"),
         instrument=cells.optional_identifier("instrument"),
         repeat=cells.choice("repeat", REPEATS),
         comment=cells.text("comment"),
         line=row.line,
     )
+    beads, expired = beads_of_row(cells, document.bead_lots, record.beads_per_test, collected)
+    record = replace(record, beads_per_test=beads, beads_expired=expired)
     _check_amounts(cells, record, missing)
     return Tube(record, birth_date)
 
@@ -123,6 +138,10 @@ def _check_amounts(cells: CellReader, record: TubeRecord, missing: dict[str, str
     """Report what the route of a tube needs and the row does not give; a column that is absent is reported once."""
     why = f"route {record.route!r} of tube {record.tube}"
     for column in ROUTE_COLUMNS.get(record.route, ()):
+        if column == "beads_per_test" and (record.beads_per_test is not None or cells.cell("bead_volume_ul")):
+            continue  # the lot gives the beads, or what is wrong with it has been reported
+        if column == "alc_per_ul" and record.lymphocytes_per_ul is not None:
+            continue
         if column not in cells.row.cells:
             missing.setdefault(column, why)
         elif not cells.cell(column):
@@ -134,9 +153,29 @@ def _check_amounts(cells: CellReader, record: TubeRecord, missing: dict[str, str
         cells.problem("volume", f"the unit {unit} needs a volume; {AMOUNTS['volume']}")
     elif cells.cell("volume") and not unit and "volume_unit" not in ROUTE_COLUMNS.get(record.route, ()):
         cells.problem("volume_unit", f"a volume needs its unit; {_remedy('volume_unit')}")
-    if record.alc_per_ul is not None and record.alc_per_ul < FEW_LYMPHOCYTES:
-        message = "so few lymphocytes per microlitre: is this in 10⁹/L? Then multiply it by 1000"
-        cells.findings.notice(cells.file, record.line, "alc_per_ul", cells.cell("alc_per_ul"), message)
+    _notice_blood_count(cells, record)
+
+
+def _notice_blood_count(cells: CellReader, record: TubeRecord) -> None:
+    """Report a percentage that is none; note numbers that look like 10⁹/L, and two counts that disagree."""
+    for column, value, few, what in (
+        ("alc_per_ul", record.alc_per_ul, FEW_LYMPHOCYTES, "lymphocytes"),
+        ("wbc_per_ul", record.wbc_per_ul, FEW_LEUCOCYTES, "leucocytes"),
+    ):
+        if value is not None and value < few:
+            message = f"so few {what} per microlitre: is this in 10⁹/L? Then multiply it by 1000"
+            cells.findings.notice(cells.file, record.line, column, cells.cell(column), message)
+    percent = record.lymphocyte_percent
+    if percent is not None and percent > 100:
+        cells.problem("lymphocyte_percent", "a percentage lies from 0 to 100; correct it")
+    for column, other in (("wbc_per_ul", "lymphocyte_percent"), ("lymphocyte_percent", "wbc_per_ul")):
+        if cells.cell(column) and not cells.cell(other):
+            cells.problem(other, f"{column} alone gives no lymphocytes; {AMOUNTS[other]}")
+    if record.alc_per_ul is not None and record.wbc_per_ul is not None and percent is not None:
+        product = record.wbc_per_ul * percent / 100.0
+        if abs(product / record.alc_per_ul - 1.0) > _COUNTS_DIFFER:
+            message = f"leucocytes × percentage give {product:.0f} lymphocytes per microlitre; alc_per_ul is used"
+            cells.findings.notice(cells.file, record.line, "alc_per_ul", cells.cell("alc_per_ul"), message)
 
 
 def _fcs(cells: CellReader, document: Document) -> Path:

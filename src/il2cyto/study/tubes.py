@@ -16,7 +16,7 @@ from il2cyto.study.positions import Mapping, Node
 T = TypeVar("T")
 
 TUBE = (("strategy", "count"), ("panel",))
-COUNT = (("route",), ("beads", "population", "from", "denominator"))
+COUNT = (("route",), ("beads", "bead_doublets", "population", "from", "denominator", "purity"))
 
 #: Keys of `count` that each route needs; the others may be there for rows of the sheet that override the route.
 ROUTE_KEYS = {
@@ -32,7 +32,9 @@ def read_tubes(reader: FieldReader, node: Node, roots: Roots) -> dict[str, TubeT
     """Check the section ``tubes``; a tube with a fault keeps its id, so that the sheet can still be checked."""
     tubes: dict[str, TubeType] = {}
     counts: dict[str, Node] = {}
-    for key, entry in reader.identified(node, "tubes", "tube type").items():
+    entries = reader.identified(node, "tubes", "tube type")
+    ids = frozenset(entries)
+    for key, entry in entries.items():
         where = f"tubes.{key}"
         given = reader.section(entry, where, *TUBE)
         strategy = panel = None
@@ -43,7 +45,7 @@ def read_tubes(reader: FieldReader, node: Node, roots: Roots) -> dict[str, TubeT
         count = CountSpec("")
         if "count" in given:
             counts[key] = given["count"]
-            count = _count(reader, given["count"], f"{where}.count")
+            count = _count(reader, given["count"], f"{where}.count", ids)
         tubes[key] = TubeType(key, strategy or StrategyRef("study", Path(), ""), panel, count)
     for key, entry in counts.items():
         _check_source(reader, entry, key, tubes)
@@ -76,7 +78,7 @@ def _resolved(
         return None
 
 
-def _count(reader: FieldReader, node: Node, where: str) -> CountSpec:
+def _count(reader: FieldReader, node: Node, where: str, ids: frozenset[str]) -> CountSpec:
     given = reader.section(node, where, *COUNT)
     route = reader.choice(given["route"], f"{where}.route", ROUTES) if "route" in given else None
     texts = {key: reader.text(given[key], f"{where}.{key}") if key in given else None for key in COUNT[1]}
@@ -89,7 +91,27 @@ def _count(reader: FieldReader, node: Node, where: str) -> CountSpec:
     for key in ROUTE_KEYS.get(route or "", ()):
         if key not in given:
             reader.problem(node, f"{where}.{key}", f"route {route!r} needs this key")
-    return CountSpec(route or "", texts["beads"], texts["population"], tube, population, texts["denominator"])
+    purity = texts["purity"]
+    # a path of this tube or TUBE/POPULATION: the ids of tube types are known, so there is nothing to guess
+    purity_tube, _, inside = (purity or "").partition("/")
+    elsewhere = bool(inside) and purity_tube in ids
+    if purity is not None and texts["denominator"] is None:
+        reader.problem(given["purity"], f"{where}.purity", "a purity corrects the denominator; name it too")
+    if texts["bead_doublets"] is not None and texts["beads"] is None:
+        reader.problem(
+            given["bead_doublets"], f"{where}.bead_doublets", "doublets are a part of the beads; name these too"
+        )
+    return CountSpec(
+        route or "",
+        texts["beads"],
+        texts["population"],
+        tube,
+        population,
+        texts["denominator"],
+        inside if elsewhere else purity,
+        purity_tube if elsewhere else None,
+        texts["bead_doublets"],
+    )
 
 
 def _check_source(reader: FieldReader, node: Node, key: str, tubes: dict[str, TubeType]) -> None:
@@ -101,9 +123,24 @@ def _check_source(reader: FieldReader, node: Node, key: str, tubes: dict[str, Tu
     entry = node.entries["from"] if isinstance(node, Mapping) else node
     if source in tubes and not tubes[source].count.route:
         return  # its own route is wrong and has been reported
-    countable = [tube.id for tube in tubes.values() if tube.count.route in ("beads", "volumetric", "dual")]
+    countable = [tube.id for tube in tubes.values() if tube.count.route not in ("", "none") and tube.id != key]
     if source not in tubes:
         reader.problem(entry, where, f"no tube type is called {source!r}{hint(source, tuple(tubes))}")
     elif source not in countable:
         remedy = f"; name one of: {one_of(countable)}" if countable else "; give one tube type such a route"
-        reader.problem(entry, where, f"tube type {source!r} is not counted by beads, volumetric or dual{remedy}")
+        reader.problem(entry, where, f"tube type {source!r} has no cells/µL of its own{remedy}")
+    elif circle := _circle(key, tubes):
+        reader.problem(entry, where, f"the chain runs in a circle ({' from '.join(circle)}); begin it with beads")
+
+
+def _circle(key: str, tubes: dict[str, TubeType]) -> tuple[str, ...]:
+    """Follow the chain of a tube type to where it comes back to it; empty where it does not."""
+    passed = [key]
+    while True:
+        tube = tubes.get(passed[-1])
+        source = tube.count.source_tube if tube is not None and tube.count.route == "chained" else None
+        if source is None or source in passed[1:]:
+            return ()
+        passed.append(source)
+        if source == key:
+            return tuple(passed)
