@@ -67,6 +67,15 @@ def test_csv_and_keyword_are_the_same_matrix(tmp_path: Path) -> None:
         assert matrix.content_hash == keyword.content_hash
 
 
+def test_a_wide_csv_unmixes_by_least_squares(tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_text("fluorochrome,A,B,C\nFITC,1,0.5,0\nPE,0,1,1\n", encoding="utf-8")
+    matrix = SpilloverMatrix.from_csv(tmp_path / "m.csv", "wide")
+    assert (matrix.detectors, matrix.fluorochromes) == (("A", "B", "C"), ("FITC", "PE"))
+    # 2 of FITC and 4 of PE are seen as (2, 5, 4); the second is no mixture: normal equations
+    # 1.25 x + 0.5 y = 1.25, 0.5 x + 2 y = 1.5
+    assert matrix.compensate([[2.0, 5.0, 4.0], [1.0, 0.5, 1.0]]) == pytest.approx(np.array([[2, 4], [7 / 9, 5 / 9]]))
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -76,7 +85,11 @@ def test_csv_and_keyword_are_the_same_matrix(tmp_path: Path) -> None:
         ("A,A\n1,0\n0,1\n", "'A' stands twice"),
         ("A,B\n1,1\n1,1\n", "singular"),
         ("A,B\n1,nan\n0,1\n", "not finite"),
-        (",A,B\nA,1,0\nC,0,1\n", "are not the channels"),
+        (",A,B\nA,1,0\nC,0,1\n", "are not the channels of the header; if they are fluorochromes"),
+        ("fluorochrome,A,B\nFITC,1,0\n,0,1\n", "line 3: the fluorochrome has no name"),
+        ("fluorochrome,A,B\nFITC,1,0\nFITC,0,1\n", "fluorochrome 'FITC' stands twice"),
+        ("fluorochrome,A\nFITC,1\nPE,1\n", "2 fluorochromes cannot be told apart by 1"),
+        ("Fluorochrome,A,B\nFITC,1\n", "line 2: 1 numbers for 2 channels"),
         ("A,B\n", "wanted a header"),
     ],
 )

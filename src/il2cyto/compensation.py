@@ -19,6 +19,9 @@ FloatArray = NDArray[np.float64]
 #: Prefixes that instruments and programs give to channels that are compensated already.
 COMPENSATED_PREFIXES = ("Comp-", "FJComp-")
 
+#: First cell of the header of a matrix file whose rows have names of their own.
+FLUOROCHROME = "fluorochrome"
+
 
 @dataclass(frozen=True)
 class SpilloverMatrix:
@@ -50,7 +53,7 @@ class SpilloverMatrix:
     fluorochromes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        values = np.array(self.values, dtype=np.float64)
+        values = np.array(self.values, dtype=np.float64) + 0.0  # the zero of a matrix has no sign
         values.setflags(write=False)
         object.__setattr__(self, "values", values)
         object.__setattr__(self, "fluorochromes", self.fluorochromes or self.detectors)
@@ -129,14 +132,24 @@ class SpilloverMatrix:
 
     @classmethod
     def from_csv(cls, path: str | Path, matrix_id: str | None = None) -> SpilloverMatrix:
-        """Read a square matrix: a header of ``$PnN``, then one row of numbers per fluorochrome.
+        """Read a matrix: a header of detectors (``$PnN``), then one row of numbers per fluorochrome.
 
-        A first column of row names is allowed; it must repeat the header, in any order, and rows are re-indexed by it.
+        A square matrix may have a first column of row names, below an empty cell of the header; it must repeat the
+        header, in any order, and rows are re-indexed by it. Below a cell that says ``fluorochrome`` the first column
+        names the rows, and there may be fewer of them than detectors: then fluorochromes are unmixed by least squares.
 
         Raises
         ------
         CompensationError
             If the file cannot be read, or names and numbers do not fit.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "dyes.csv"
+        >>> _ = path.write_text("fluorochrome,V1-A,V2-A,B1-A\\nBV421,1,0.4,0\\nFITC,0,0.1,1\\n")
+        >>> SpilloverMatrix.from_csv(path)
+        SpilloverMatrix(id='dyes', detectors=('V1-A', 'V2-A', 'B1-A'), fluorochromes=('BV421', 'FITC'))
         """
         path = Path(path)
         try:
@@ -146,8 +159,9 @@ class SpilloverMatrix:
         if len(lines) < 2:
             raise _unreadable(path, ": wanted a header of channel names and rows of numbers")
         header, body = [cell.strip() for cell in lines[0]], lines[1:]
-        named = not header[0] or len(body[0]) == len(header) + 1
-        columns = header[1:] if named and not header[0] else header
+        dyes = header[0].lower() == FLUOROCHROME
+        named = dyes or not header[0] or len(body[0]) == len(header) + 1
+        columns = header[1:] if dyes or not header[0] else header
         rows: list[list[float]] = []
         names: list[str] = []
         for number, row in enumerate(body, start=2):
@@ -161,12 +175,25 @@ class SpilloverMatrix:
                     path, ", line {line}: {found}; wanted a plain number", line=number, found=error
                 ) from error
             names.append(row[0].strip() if named else "")
+            if dyes and not names[-1]:
+                raise _unreadable(path, f", line {number}: the fluorochrome has no name")
         values = np.array(rows)
-        if named:
+        if named and not dyes:
             if sorted(names) != sorted(columns):
-                raise _unreadable(path, ": row names {found} are not the channels of the header", found=names)
+                raise _unreadable(
+                    path, ": row names {found} are not the channels of the header; if they are fluorochromes, the "
+                    "header must begin with the word fluorochrome", found=names,
+                )  # fmt: skip
             values = values[[names.index(column) for column in columns]]
-        return cls(matrix_id or path.stem, tuple(columns), values)
+        return cls(matrix_id or path.stem, tuple(columns), values, tuple(names) if dyes else ())
+
+    def to_table(self) -> list[list[str]]:
+        """Return header and rows as `from_csv` reads them, with every digit of the numbers."""
+        rows = [[repr(int(x)) if x == int(x) else repr(x) for x in row] for row in self.values.tolist()]
+        if self.fluorochromes == self.detectors:
+            return [list(self.detectors), *rows]
+        named = [[name, *row] for name, row in zip(self.fluorochromes, rows, strict=True)]
+        return [[FLUOROCHROME, *self.detectors], *named]
 
     @classmethod
     def from_keyword(cls, text: str, matrix_id: str = "FCS") -> SpilloverMatrix:

@@ -6,7 +6,19 @@ import math
 from pathlib import Path
 
 import pytest
-from gatingml_files import boolean, dimension, fcs, gated, limits, members, polygon, rectangle, transformation, write
+from gatingml_files import (
+    boolean,
+    dimension,
+    ellipsoid,
+    fcs,
+    gated,
+    limits,
+    members,
+    polygon,
+    rectangle,
+    transformation,
+    write,
+)
 
 from il2cyto.errors import GatingMLError
 from il2cyto.exchange import read_gating
@@ -183,8 +195,49 @@ def test_a_scale_that_is_none_is_one_error(tmp_path: Path, body: str, message: s
     assert str(caught.value).startswith("g.xml, line 1")
 
 
-def test_a_polygon_on_the_logarithm_of_a_bounded_ratio_is_told(tmp_path: Path) -> None:
-    body = ratio('transforms:boundMin="3"', A=2, B=1, C=0) + transformation("S", "flog", T=10, M=1)
-    shape = polygon((0, 0), (1, 0), (1, 1)).replace(dimension("A"), dimension("ratio:R", scale="S"))
-    with pytest.raises(GatingMLError, match="over the logarithm of a ratio with bounds is not supported"):
-        read_gating(write(tmp_path, body + shape))
+# 2 (A - 1) / B: 4, 8, inf, 2.45, 0 / 0, -4, -inf
+# log10 of that kept in [3, 5]: 0.602, 0.699, 0.699, 0.477, undefined, 0.477, 0.477
+LOGS = {"A": [5.0, 5.0, 90.0, 50.0, 1.0, -3.0, -3.0], "B": [2.0, 1.0, 0.0, 40.0, 0.0, 2.0, 0.0]}
+BOTH = 'transforms:boundMin="3" transforms:boundMax="5"'
+
+
+@pytest.mark.parametrize(
+    ("bounds", "low", "high", "inside"),
+    [
+        (BOTH, 0.45, 0.5, [3, 5, 6]),
+        (BOTH, 0.55, 0.65, [0]),
+        (BOTH, 0.65, 0.75, [1, 2]),
+        (BOTH, 0.0, 1.0, [0, 1, 2, 3, 5, 6]),
+        ('transforms:boundMin="3"', 0.45, 0.5, [3, 5, 6]),
+        ('transforms:boundMin="3"', 0.85, 0.95, [1]),
+        ('transforms:boundMax="5"', 0.65, 0.75, [1, 2]),
+        # 0 and what is below it has no logarithm, as without the bound
+        ('transforms:boundMin="0"', -9.0, 9.0, [0, 1, 3]),
+        ('transforms:boundMin="-9"', -9.0, 9.0, [0, 1, 3]),
+    ],
+)
+def test_6_1_shapes_on_the_logarithm_of_a_bounded_ratio(
+    tmp_path: Path, bounds: str, low: float, high: float, inside: list[int]
+) -> None:
+    on_ratio = dimension("ratio:R", scale="S")
+    shape = polygon((low, -9), (high, -9), (high, 99), (low, 99)).replace(dimension("A"), on_ratio)
+    middle, half = (low + high) / 2, (high - low) / 2
+    round_ = ellipsoid("AB", (middle, 20), ((half * half, 0), (0, 1e8)), 1, name="e").replace(dimension("A"), on_ratio)
+    body = ratio(bounds, A=2, B=1, C=0) + transformation("S", "flog", T=10, M=1) + shape + round_
+    body += rectangle(dimension("ratio:R", limits(low, high), scale="S"), name="r")
+    result = gated(tmp_path, body, LOGS)
+    assert members(result) == inside
+    assert members(result, "r") == inside
+    assert members(result, "e") == inside
+    assert result.counts["n_undefined"].nunique() == 1
+
+
+def test_a_bounded_ratio_may_be_called_like_anything(tmp_path: Path) -> None:
+    # the names that a bounded ratio could be given are taken
+    body = ratio(BOTH, A=2, B=1, C=0) + transformation("S", "flin", T=10, A=0)
+    for name in ("S.of.R", "bounded.R"):
+        body += transformation(name, "flin", T=1, A=0)
+    body += rectangle(dimension("ratio:R", limits(0.4, 0.5), scale="S"))
+    body += rectangle(dimension("ratio:R", limits(4, 5)), name="h")
+    result = gated(tmp_path, body, A)
+    assert (members(result), members(result, "h")) == ([0], [0])

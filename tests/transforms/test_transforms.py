@@ -69,6 +69,7 @@ def test_inverse_on_the_declared_domain(transform: Transform, positions: list[fl
 # W = 0 has no linear part to start the iteration from: tiny values once went to -267 and NaN
 @example(Logicle(T=10.0, W=0.0, M=1.0, A=0.0), [0.0, 2.2750447282641912e-268])
 @example(Logicle(T=11366.0, W=0.0, M=1.0, A=1.0), [-1e-250, 0.0, 2.2750447282641912e-268, 1e-3])
+@example(Log(T=2.0, M=1.0), [0.0, 5e-324])  # the quotient is 0, its logarithm is not
 @given(every, st.lists(st.floats(-1e7, 1e9), min_size=2, max_size=40))
 def test_never_decreasing_and_undefined_only_below_the_domain(transform: Transform, values: list[float]) -> None:
     x = np.sort(np.array(values))

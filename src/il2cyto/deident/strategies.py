@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeGuard
 
@@ -29,21 +30,22 @@ _WORDS = frozenset(
     {
         "FCS", "uncompensated", "root", "none", "true", "false", "null", "rectangle", "polygon", "ellipsoid",
         "quadrant", "boolean", "linear", "axis", "log", "logicle", "hyperlog", "arcsinh", "biex", "time_qc", "beads",
-        "and", "or", "not", "", "flowjo", "exact", "flowjo_linear", "identity", "unsupported",
+        "and", "or", "not", "", "flowjo", "exact", "flowjo_linear", "identity", "unsupported", "refuse",
+        ".inf", "-.inf",
     }
 )  # fmt: skip
-_TOP = ("strategy", "version", "compensation")
+_TOP = ("strategy", "version", "compensation", "without_matrix")
 _KEYS = frozenset(
     {
         "name", "parent", "definition", "role", "complement", "gate", "view", "type", "dims", "vertices", "mean",
         "covariance", "distance_square", "region", "op", "of", "marker", "channel", "ratio", "compensation",
         "transform", "units", "min", "max", "divider", "dividers", "numerator", "denominator", "A", "B", "C", "T", "W",
         "M", "length", "maximum", "negative", "width", "positive", "minimum", "binning", "channels", "reason",
-        "bound_min", "bound_max", "input_min", "input_max",
+        "bound_min", "bound_max", "input_min", "input_max", "quadric", "population",
     }
 )  # fmt: skip
 #: Keys whose text is the path of a population; every other text is one name.
-_PATHS = ("parent", "of", "remove")
+_PATHS = ("parent", "of", "remove", "population")
 _GATING_ML = "http://www.isac-net.org/std/Gating-ML/v2.0/"
 _TAGS = frozenset(
     {
@@ -174,8 +176,10 @@ def clean_matrix(path: Path, names: Names) -> str:
         If it cannot be read.
     """
     matrix = SpilloverMatrix.from_csv(path)
-    rows = [[repr(float(cell)) for cell in row] for row in matrix.values]
-    return render_table([names.channel(name) for name in matrix.detectors], rows)
+    detectors = tuple(map(names.channel, matrix.detectors))
+    dyes = () if matrix.fluorochromes == matrix.detectors else tuple(map(names.name, matrix.fluorochromes))
+    header, *rows = replace(matrix, detectors=detectors, fluorochromes=dyes).to_table()
+    return render_table(header, rows)
 
 
 def render_yaml(content: Mapping[str, Any]) -> str:

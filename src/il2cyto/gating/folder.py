@@ -31,18 +31,23 @@ from il2cyto.study.findings import Findings
 from il2cyto.study.positions import Mapping, Node, Scalar, Sequence, read_tree
 from il2cyto.transforms import Transform, transform_from_dict
 
-_TOP = ("strategy", "version", "description", "compensation", "matrices", "transforms", "axes", "populations")
+_TOP = (
+    "strategy", "version", "description", "compensation", "without_matrix", "matrices", "transforms", "axes",
+    "populations",
+)  # fmt: skip
 _POPULATION = ("name", "parent", "definition", "role", "complement", "gate", "view")
 _ROLES = ("", "time_qc", "beads")
 _GATE_KEYS = {
     "rectangle": ("dims",),
     "polygon": ("dims", "vertices", "binning", "channels"),
-    "ellipsoid": ("dims", "mean", "covariance", "distance_square", "binning", "channels"),
+    "ellipsoid": ("dims", "mean", "covariance", "distance_square", "quadric", "binning", "channels"),
     "quadrant": ("dims", "region"),
     "boolean": ("op", "of"),
     "unsupported": ("reason",),
 }
 _BINNINGS = ("exact", "flowjo")
+_WITHOUT_MATRIX = ("refuse", "uncompensated")
+_INFINITE = {".inf": math.inf, "+.inf": math.inf, "-.inf": -math.inf}
 _DIM = ("marker", "channel", "ratio", "compensation", "transform", "units", "min", "max", "divider", "dividers")
 
 
@@ -143,8 +148,18 @@ class StrategyReader:
             raise self.fail(node or at, "{what} wants a number{hint}", what=what, hint=shown)
         return value
 
-    def optional(self, node: Node | None, what: str, at: Node) -> float | None:
-        return None if node is None or (isinstance(node, Scalar) and node.null) else self.number(node, what, at)
+    def limit(self, node: Node | None, what: str, at: Node) -> float | None:
+        """Return a limit, which may be left open or be infinite (``.inf``, as YAML writes it)."""
+        if node is None or (isinstance(node, Scalar) and node.null):
+            return None
+        infinite = _INFINITE.get(node.text.strip().lower()) if isinstance(node, Scalar) else None
+        return self.number(node, what, at) if infinite is None else infinite
+
+    def flag(self, node: Node | None, what: str, at: Node) -> bool:
+        text = self.text(node, what, at, "false")
+        if text not in ("true", "false"):
+            raise self.fail(node or at, "{what} wants true or false, got {found!r}", what=what, found=text)
+        return text == "true"
 
     def strategy(self, tree: Node | None) -> GatingStrategy:
         top = self.mapping(tree, "a strategy", _TOP)
@@ -156,8 +171,14 @@ class StrategyReader:
                 key: self.mapping(node, f"axis {key!r}", ("compensation", "transform"))
                 for key, node in axes.entries.items()
             }
+        missing = self.text(get("without_matrix"), "without_matrix", top, "refuse")
+        if missing not in _WITHOUT_MATRIX:
+            close = did_you_mean(missing, _WITHOUT_MATRIX)
+            message = "without_matrix {found!r}{close}: wanted refuse or uncompensated"
+            raise self.fail(get("without_matrix") or top, message, found=missing, close=close)
         try:
             return GatingStrategy(
+                without_matrix="refuse" if missing == "refuse" else "uncompensated",
                 id=self.text(get("strategy"), "strategy", top),
                 version=self.text(get("version"), "version", top, "1"),
                 description=self.text(get("description"), "description", top, ""),
@@ -212,10 +233,7 @@ class StrategyReader:
         if role not in _ROLES:
             message = "population {name!r}: role {found!r}{close}; known: time_qc, beads"
             raise self.fail(entry, message, name=name, found=role, close=did_you_mean(role, _ROLES))
-        complement = self.text(get("complement"), "complement", entry, "false")
-        if complement not in ("true", "false"):
-            message = "population {name!r}: complement wants true or false, got {found!r}"
-            raise self.fail(entry, message, name=name, found=complement)
+        complement = self.flag(get("complement"), f"population {name!r}: complement", entry)
         gate_node = self.mapping(get("gate"), f"gate of {name!r}")
         try:
             gate = self.gate(gate_node, name)
@@ -224,7 +242,7 @@ class StrategyReader:
                 name=name,
                 parent=self.text(get("parent"), "parent", entry),
                 gate=gate,
-                complement=complement == "true",
+                complement=complement,
                 definition=self.text(get("definition"), "definition", entry, ""),
                 role=role,
                 view=tuple(self.dimension(item)[0] for item in self.items(view, "view", entry)) if view else (),
@@ -254,8 +272,8 @@ class StrategyReader:
                 tuple(
                     Limits(
                         dimension,
-                        self.optional(keys.get("min"), "min", node),
-                        self.optional(keys.get("max"), "max", node),
+                        self.limit(keys.get("min"), "min", node),
+                        self.limit(keys.get("max"), "max", node),
                     )
                     for dimension, keys in dims
                 )
@@ -274,8 +292,11 @@ class StrategyReader:
                 self.number(get("distance_square"), "distance_square", node),
             )
             ellipsoid = EllipsoidGate(*parts) if channels is None else BinnedEllipsoidGate(*parts, channels)
-            if not ellipsoid.is_ellipsoid:
-                message = "population {name!r}: the covariance must be symmetric and positive definite"
+            if not ellipsoid.is_ellipsoid and not self.flag(get("quadric"), "quadric", node):
+                message = (
+                    "population {name!r}: the covariance must be symmetric and positive definite; quadric: true takes "
+                    "any other by the formula"
+                )
                 raise self.fail(node, message, name=name)
             return ellipsoid
         return self.quadrant(node, dims)
@@ -305,7 +326,7 @@ class StrategyReader:
                 dividers.append(self.row(keys.get("dividers"), "divider or dividers", node))
         text = self.text(node.entries.get("region"), "region", node)
         signs = {"-": 0, "+": 1, "*": None}
-        parts = text.split() if " " in text else list(text)
+        parts = text.split() if " " in text or len(dims) == 1 else list(text)
         try:
             region = tuple(signs[part] if part in signs else int(part) for part in parts)
         except ValueError:
@@ -314,6 +335,10 @@ class StrategyReader:
         return QuadrantGate(tuple(dimension for dimension, _ in dims), tuple(dividers), region)
 
     def operand(self, node: Node) -> Operand:
+        if isinstance(node, Mapping):
+            get = self.mapping(node, "an operand", ("population", "complement")).entries.get
+            flip = self.flag(get("complement"), "complement", node)
+            return Operand(self.text(get("population"), "population", node), flip)
         text = self.text(node, "population", node)
         return Operand(text.removeprefix("not ").strip(), complement=text.startswith("not "))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Set
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from il2cyto.compensation import SpilloverMatrix
-from il2cyto.errors import OutputError, StrategyError
+from il2cyto.errors import OutputError
 from il2cyto.gates import (
     UNCOMPENSATED,
     BinnedEllipsoidGate,
@@ -21,6 +22,7 @@ from il2cyto.gates import (
     Dimension,
     EllipsoidGate,
     Gate,
+    Operand,
     PolygonGate,
     QuadrantGate,
     Ratio,
@@ -66,8 +68,6 @@ def write_strategy(folder: str | Path, strategy: GatingStrategy, overrides: Iter
     ------
     OutputError
         If a strategy is there already.
-    StrategyError
-        If the strategy holds what a folder cannot: a matrix that is not square.
     """
     folder = Path(folder)
     if (folder / "strategy.yaml").exists() or (folder / FOLDER).exists():
@@ -80,6 +80,7 @@ def write_strategy(folder: str | Path, strategy: GatingStrategy, overrides: Iter
         f"version: {_text(strategy.version)}",
         *([f"description: {_text(strategy.description)}"] if strategy.description else []),
         f"compensation: {UNCOMPENSATED}",
+        *([] if strategy.without_matrix == "refuse" else [f"without_matrix: {strategy.without_matrix}"]),
         *_matrices(folder, strategy.matrices, "matrix"),
         *_transforms(strategy.transforms),
     ]
@@ -113,23 +114,17 @@ def _text(text: str) -> str:
 
 
 def _number(value: float) -> str:
+    if math.isinf(value):
+        return ".inf" if value > 0 else "-.inf"
     return repr(int(value)) if value == int(value) and abs(value) < 1e15 else repr(float(value))
 
 
 def _matrices(folder: Path, matrices: Mapping[str, SpilloverMatrix], name: str) -> list[str]:
     lines = ["matrices:"] if matrices else []
     for number, (key, matrix) in enumerate(matrices.items(), start=1):
-        if matrix.fluorochromes != matrix.detectors:
-            raise StrategyError(
-                "matrix {key!r} unmixes {n} fluorochromes from {p} detectors; the folder of a strategy holds square "
-                "matrices only",
-                key=key, n=len(matrix.fluorochromes), p=len(matrix.detectors),
-            )  # fmt: skip
         file = f"{name}{number}.csv"
         stream = io.StringIO()
-        rows = csv.writer(stream, lineterminator="\n")
-        rows.writerow(matrix.detectors)
-        rows.writerows([_number(float(cell)) for cell in row] for row in matrix.values)
+        csv.writer(stream, lineterminator="\n").writerows(matrix.to_table())
         write_text(folder / file, stream.getvalue())
         lines.append(f"  {_text(key)}: {_text(file)}")
     return lines
@@ -184,8 +179,7 @@ def _dimension(dimension: Dimension, axes: Mapping[str, str], more: str = "") ->
 
 def _gate(gate: Gate, axes: Mapping[str, str]) -> str:
     if isinstance(gate, BooleanGate):
-        of = ", ".join(_text(f"not {o.population}" if o.complement else o.population) for o in gate.operands)
-        return f"{{type: boolean, op: {gate.operation}, of: [{of}]}}"
+        return f"{{type: boolean, op: {gate.operation}, of: [{', '.join(map(_operand, gate.operands))}]}}"
     if isinstance(gate, RectangleGate):
         dims = []
         for limit in gate.limits:
@@ -199,8 +193,6 @@ def _gate(gate: Gate, axes: Mapping[str, str]) -> str:
             for dimension, dividers in zip(gate.dimensions, gate.dividers, strict=True)
         ]
         region = " ".join("*" if interval is None else str(interval) for interval in gate.region)
-        if len(gate.region) == 1:
-            region = {"0": "-", "1": "+"}.get(region, region)
         return f"{{type: quadrant, dims: [{', '.join(dims)}], region: {json.dumps(region)}}}"
     if isinstance(gate, (PolygonGate, EllipsoidGate)):
         dims = [_dimension(dimension, axes) for dimension in gate.dimensions]
@@ -211,11 +203,20 @@ def _gate(gate: Gate, axes: Mapping[str, str]) -> str:
             vertices = ", ".join(map(_row, gate.vertices))
             return f"{{type: polygon, dims: [{', '.join(dims)}], vertices: [{vertices}]{binning}}}"
         rows = ", ".join(map(_row, gate.covariance))
+        binning += "" if gate.is_ellipsoid else ", quadric: true"
         return (
             f"{{type: ellipsoid, dims: [{', '.join(dims)}], mean: {_row(gate.mean)}, covariance: [{rows}], "
             f"distance_square: {_number(gate.distance_square)}{binning}}}"
         )
     return f"{{type: unsupported, reason: {_text(gate.reason)}}}"
+
+
+def _operand(operand: Operand) -> str:
+    if operand.population.startswith("not "):
+        # a name that would read as the complement of another
+        flip = str(operand.complement).lower()
+        return f"{{population: {_text(operand.population)}, complement: {flip}}}"
+    return _text(f"not {operand.population}" if operand.complement else operand.population)
 
 
 def _row(values: Iterable[float]) -> str:

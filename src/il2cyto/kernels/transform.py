@@ -122,8 +122,12 @@ def forward(kind, p, s, x):
         y = (x + p[s + 2]) / p[s + 3]
     elif kind == LOG:
         if x > 0.0:
-            y = p[s + 3] * math.log10(x / p[s + 2]) + 1.0
-        elif x == 0.0:
+            scaled = x / p[s + 2]
+            # the quotient may leave the range of numbers, its logarithm does not
+            log = math.log10(scaled) if 0.0 < scaled < np.inf else math.log10(x) - math.log10(p[s + 2])
+            y = p[s + 3] * log + 1.0
+        elif x == 0.0 or (x < 0.0 and p[s + 4] != 0.0):
+            # negative arguments have no logarithm, unless a bound of the argument lifts them
             y = -np.inf
         else:
             y = np.nan

@@ -71,6 +71,8 @@ class Clamped(Transform):
         packed = np.array([-np.inf, np.inf]) if self.inner is None else self.inner.packed.copy()
         if self.minimum is not None and self._at(self.minimum) > -math.inf:
             packed[0] = self._at(self.minimum)
+            if self.code == kernel.LOG:
+                packed[-1] = 1.0  # the bound lifts what has no logarithm
         if self.maximum is not None:
             packed[1] = self._at(self.maximum)
         return packed
@@ -80,11 +82,6 @@ class Clamped(Transform):
         high = np.inf if self.maximum is None else self.maximum
         values = np.clip(np.asarray(x, dtype=np.float64), low, high)
         return values if self.inner is None else self.inner.apply(values)
-
-    def preimages(self, y: ArrayLike) -> FloatArray:
-        wanted = np.ascontiguousarray(y, dtype=np.float64)
-        # the kernel asks the inner function, which may not be defined where the bound is the answer
-        return np.where(wanted <= self.packed[0], -np.inf, super().preimages(wanted))
 
     def _parameters(self) -> FloatArray:
         return np.empty(0) if self.inner is None else self.inner._parameters()

@@ -91,7 +91,7 @@ class Log(Transform):
         return float(np.nextafter(0.0, 1.0))
 
     def _parameters(self) -> FloatArray:
-        return np.array([self.T, 1.0 / self.M])
+        return np.array([self.T, 1.0 / self.M, 0.0])
 
     def _inverse(self, y: FloatArray) -> FloatArray:
         return self.T * np.power(10.0, (y - 1.0) * self.M)

@@ -24,7 +24,6 @@ from il2cyto.gates import (
     RectangleGate,
 )
 from il2cyto.gates.dimension import FROM_FILE
-from il2cyto.transforms import Bounded, Clamped, Log
 
 GATES = ("RectangleGate", "PolygonGate", "EllipsoidGate", "BooleanGate", "QuadrantGate")
 #: What FlowJo writes before the names of compensated channels.
@@ -68,7 +67,6 @@ class GateReader(ScaleReader):
             gate = RectangleGate(tuple(self._limits(item, name) for item in children(element, "dimension")))
         else:
             dimensions = tuple(self._dimension(item, name) for item in children(element, "dimension"))
-            self._check_scales(dimensions)
             gate = (
                 self._polygon(element, dimensions)
                 if local(element) == "PolygonGate"
@@ -126,16 +124,6 @@ class GateReader(ScaleReader):
             close = did_you_mean(reference, known)
             raise self.fail(element, message, found=reference, close=close, known=", ".join(known))
         return reference.strip()
-
-    def _check_scales(self, dimensions: tuple[Dimension, ...]) -> None:
-        for dimension in dimensions:
-            scale = self.transforms.get(dimension.transform or "")
-            inner = scale.inner if isinstance(scale, Clamped) else None
-            if isinstance(inner.inner if isinstance(inner, Bounded) else inner, Log):
-                raise GateError(
-                    "a polygon or an ellipsoid over the logarithm of a ratio with bounds is not supported; take the "
-                    "bounds from the ratio, or write the gate as a rectangle"
-                )
 
     def _values(self, element: etree._Element, name: str) -> tuple[float, ...]:
         return tuple(self.number(item, "value") for item in children(element, name))

@@ -79,9 +79,10 @@ class ScaleReader(Lexer):
             return found, reference
         name = f"bounded.{ratio}" if reference is None else f"{reference}.of.{ratio}"
         inner = None if reference is None else self.transforms[reference]
-        if self.transforms.get(name, Clamped(inner, low, high)) != Clamped(inner, low, high):
-            raise self.fail(element, "transformation {name!r} stands for two things; rename it", name=name)
-        self.transforms[name] = Clamped(inner, low, high)
+        bounded = Clamped(inner, low, high)
+        while self.transforms.get(name, bounded) != bounded or name in self.ratios:
+            name += "_"  # the file calls something else so
+        self.transforms[name] = bounded
         return found, name
 
     def matrix(self, element: etree._Element) -> None:
