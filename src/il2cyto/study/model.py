@@ -26,6 +26,7 @@ __all__ = [
     "CountSpec",
     "Dose",
     "ErrorModel",
+    "GateOverride",
     "Limits",
     "SerumValue",
     "StrategyRef",
@@ -35,6 +36,46 @@ __all__ = [
     "TubeType",
     "Visit",
 ]
+
+
+@dataclass(frozen=True)
+class GateOverride:
+    """Gates that differ from those of the template for some tubes: one file of ``overrides/`` in the study folder.
+
+    Attributes
+    ----------
+    name
+        Name of the file, without ``.yaml``.
+    level, scope
+        ``tube``, ``subject``, ``batch`` or ``template``, and the tube ids, the subject or the batch; empty for a template.
+    template, template_text
+        The strategy whose gates are moved, resolved and as written; ``None`` where the tubes tell it.
+    populations
+        Names of the populations, as written.
+    author, reason
+        Who moved the gates, and why; results carry both.
+    time
+        When, in UTC: ``2026-03-02T06:05:00Z``.
+    text
+        The file, for `il2cyto.gating.amend`.
+    sha256
+        Hash of the file.
+    content_hash
+        Hash of all that the file says, its scope aside: what enters the key of each tube that it touches.
+    """
+
+    name: str
+    level: str
+    scope: tuple[str, ...]
+    template: Path | None
+    template_text: str | None
+    populations: tuple[str, ...]
+    author: str
+    reason: str
+    time: str
+    text: str
+    sha256: str
+    content_hash: str
 
 
 @dataclass(frozen=True)
@@ -70,6 +111,8 @@ class TubeRecord:
         Where their dates are unknown, the first and the latest are those of the order of rows.
     line
         Line of the row in the sheet.
+    overrides
+        Overrides of gates that touch this tube, from wide to narrow.
     """
 
     tube_id: str
@@ -102,6 +145,7 @@ class TubeRecord:
     repeat: str | None
     comment: str | None
     line: int
+    overrides: tuple[GateOverride, ...] = ()
 
     @property
     def route(self) -> str:
@@ -190,7 +234,9 @@ class Study:
         What stops nothing and should be known: missing FCS files, visits outside their windows, spaces removed.
     files, sha256
         Name (relative to `folder`) and hash of every file that was read, by its role: ``study``, ``samples``,
-        ``dosing``, ``serum``.
+        ``dosing``, ``serum``, and ``overrides/NAME`` for each override of gates.
+    overrides
+        Overrides of gates, by name of their files.
     """
 
     id: str
@@ -218,6 +264,7 @@ class Study:
     notices: tuple[Problem, ...]
     files: FrozenMapping[str, str]
     sha256: FrozenMapping[str, str]
+    overrides: tuple[GateOverride, ...] = ()
 
     @property
     def baseline(self) -> str | None:

@@ -11,7 +11,8 @@ from il2cyto.study import clinical, samples
 from il2cyto.study.document import Document, read_document
 from il2cyto.study.findings import Findings, in_file_order
 from il2cyto.study.frozen import FrozenMapping
-from il2cyto.study.model import Dose, SerumValue, Study
+from il2cyto.study.model import Dose, GateOverride, SerumValue, Study, TubeRecord
+from il2cyto.study.overrides import FOLDER, override_file, read_overrides
 from il2cyto.study.positions import MAX_BYTES, read_tree
 from il2cyto.study.rules import check_tubes, find_subjects, notice_tubes
 from il2cyto.study.sheets import Sheet, read_sheet
@@ -68,7 +69,9 @@ def inspect_study(path: str | Path, *, data_root: Path | None = None) -> Inspect
     return Inspection(study, problems, notices)
 
 
-Parts = tuple[Document, tuple[samples.Tube, ...], tuple[Dose, ...], tuple[SerumValue, ...]]
+Parts = tuple[
+    Document, tuple[TubeRecord, ...], tuple[Dose, ...], tuple[SerumValue, ...], tuple[GateOverride, ...]
+]
 
 
 def _read_parts(
@@ -101,13 +104,17 @@ def _read_parts(
         check_tubes(sheets["samples"].file, tubes, findings)
         if not records and not findings.problems:
             findings.problem(sheets["samples"].file, None, "", "", "the sheet has no rows; add one row per tube")
+    overrides, touched = read_overrides(path.parent.resolve(), records, findings)
+    for override in overrides:
+        names[f"{FOLDER}/{override.name}"] = override_file(override.name)
+        hashes[f"{FOLDER}/{override.name}"] = override.sha256
     if "dosing" in sheets or "dosing" not in document.keys:
         dosing = sheets["dosing"].file if "dosing" in sheets else None
         clinical.check_treatments(path.name, dosing, document, doses, findings)
     if not findings.problems:
         # notices about rows look things up that only a study without problems has
         notice_tubes(sheets["samples"].file, records, document, doses, findings)
-    return document, tubes, doses, values
+    return document, touched, doses, values, overrides
 
 
 def _bytes(path: Path, findings: Findings) -> bytes | None:
@@ -124,15 +131,15 @@ def _bytes(path: Path, findings: Findings) -> bytes | None:
 
 def _study(
     document: Document,
-    tubes: tuple[samples.Tube, ...],
+    records: tuple[TubeRecord, ...],
     doses: tuple[Dose, ...],
     values: tuple[SerumValue, ...],
+    overrides: tuple[GateOverride, ...],
     folder: Path,
     notices: tuple[Problem, ...],
     names: dict[str, str],
     hashes: dict[str, str],
 ) -> Study:
-    records = tuple(tube.record for tube in tubes)
     return Study(
         id=document.id,
         title=document.title,
@@ -159,4 +166,5 @@ def _study(
         notices=notices,
         files=FrozenMapping(names),
         sha256=FrozenMapping(hashes),
+        overrides=overrides,
     )
