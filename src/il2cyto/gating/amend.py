@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from il2cyto.errors import Il2CytoError, StrategyError
+from il2cyto.errors import StrategyError
 from il2cyto.gates import Dimension, Ratio
 from il2cyto.gating.folder import StrategyReader
 from il2cyto.gating.strategy import GatingStrategy, Population
@@ -63,8 +63,9 @@ def amend(
             path = strategy.paths[place]
             last = moved.setdefault(path, [])
             if last and last[-1].override.level == override.level:
+                message = "{strategy_file}, line {line}: {other_file} moves {path} too, for a {level} as well; keep one"
                 raise StrategyError(
-                    "{strategy_file}, line {line}: {other_file} moves {path} too, for a {level} as well; keep one of them",
+                    message,
                     strategy_file=override_file(override.name), line=line,
                     other_file=override_file(last[-1].override.name), path=path, level=override.level,
                 )  # fmt: skip
@@ -111,6 +112,7 @@ class _OverrideReader(StrategyReader):
             if any(place == other for other, _, _ in found):
                 path = self.strategy_before.paths[place]
                 raise self.fail(node, "{path} stands twice in this file; keep one of them", path=path)
+            self._check_references(node, place, population)
             found.append((place, population, node.line))
         return found
 
@@ -131,6 +133,14 @@ class _OverrideReader(StrategyReader):
                 raise self.fail(entry, message, name=name, key=key, before=getattr(before, key))
         view = after.view if "view" in entry.entries else before.view
         return place, replace(after, definition=before.definition, role=before.role, view=view)
+
+    def _check_references(self, node: Node, place: int, population: Population) -> None:
+        populations = list(self.strategy_before.populations)
+        populations[place] = population
+        try:
+            replace(self.strategy_before, populations=tuple(populations))
+        except StrategyError as error:
+            raise self.fail(node, "{error}", error=error) from error
 
     def _place(self, entry: Mapping, name: str, parent: str) -> int:
         strategy = self.strategy_before
@@ -175,20 +185,3 @@ class _OverrideReader(StrategyReader):
             )
             raise self.fail(node, message, label=label)
         return super().make(source, keys, node)
-
-
-def check_fit(strategy: GatingStrategy, override: GateOverride) -> None:
-    """Raise what is wrong with an override of this strategy.
-
-    Raises
-    ------
-    StrategyError
-        With file, line, value and remedy.
-    """
-    try:
-        amend(strategy, (override,))
-    except StrategyError:
-        raise
-    except Il2CytoError as error:
-        file = override_file(override.name)
-        raise StrategyError("{strategy_file}: {error}", strategy_file=file, error=error) from error

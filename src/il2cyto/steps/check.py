@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from il2cyto.errors import Il2CytoError, Problem
 from il2cyto.gating import GatingStrategy
-from il2cyto.steps.tube import load_strategies
-from il2cyto.study.model import Study
+from il2cyto.steps.gates import load_strategies, strategy_for
+from il2cyto.study.model import Study, TubeRecord
 from il2cyto.study.read import inspect_study
 
 
@@ -44,6 +46,7 @@ def _strategies(study: Study, file: str) -> tuple[list[Problem], list[Problem]]:
     problems: list[Problem] = []
     notices: dict[Problem, None] = {}
     seen: set[tuple[Path, Path | None, str]] = set()
+    unread: set[tuple[Path, Path | None, str]] = set()
     for record in study.records:
         key = (record.strategy.path, record.panel, record.tube)
         if key in seen:
@@ -54,6 +57,7 @@ def _strategies(study: Study, file: str) -> tuple[list[Problem], list[Problem]]:
             strategies, panel = load_strategies(*key)
         except Il2CytoError as error:
             problems.append(Problem(file, None, where, record.strategy.text, str(error)))
+            unread.add(key)
             continue
         for strategy in [s for s in (strategies.default, *strategies.by_file.values()) if s is not None]:
             found = _names(strategy, record.count.beads, "beads") + _names(
@@ -83,7 +87,25 @@ def _strategies(study: Study, file: str) -> tuple[list[Problem], list[Problem]]:
                         Problem(file, None, f"tubes.{name}.count.from", tube.count.source_population, str(error))
                     )
                 break
-    return problems, list(notices)
+    readable = [r for r in study.records if (r.strategy.path, r.panel, r.tube) not in unread]
+    return [*problems, *_overrides(readable)], list(notices)
+
+
+def _overrides(records: Sequence[TubeRecord]) -> list[Problem]:
+    """What is wrong with overrides of gates, each thing once however many tubes it touches."""
+    found: dict[Problem, None] = {}
+    for record in [one for one in records if one.overrides]:
+        try:
+            strategy_for(record)
+        except Il2CytoError as error:
+            said = _PLACE.fullmatch(str(error))
+            if said is not None:  # of a file without gates the run tells
+                found |= {Problem(said["file"], int(said["line"]), "", "", said["message"]): None}
+    return list(found)
+
+
+#: How errors of an override name their place.
+_PLACE = re.compile(r"(?P<file>overrides/[^/]+\.yaml), line (?P<line>[0-9]+): (?P<message>.*)", re.DOTALL)
 
 
 def _names(strategy: GatingStrategy, name: str | None, key: str) -> list[str]:

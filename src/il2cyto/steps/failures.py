@@ -173,7 +173,7 @@ def _of_sheet(study: Study, problem: Problem) -> Finding:
     record = next((r for r in study.records if source == "samples" and r.line == problem.line), None)
     line = "" if problem.line is None else f", line {problem.line}"
     where = f", {problem.where}" if problem.where else ""
-    name = "study.yaml" if source == "study" else f"{source} sheet"
+    name = "study.yaml" if source == "study" else f"{source}{'.yaml' if '/' in source else ' sheet'}"
     message = f"{name}{line}{where}: {problem.message}"
     return Finding(
         "notice", "check", record, "sheet", message, str(problem), "correct the sheet if this is not meant", source

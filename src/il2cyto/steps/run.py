@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 from il2cyto import __version__
 from il2cyto.errors import Il2CytoError, OutputError
 from il2cyto.steps.failures import Finding, Surplus, failure_table, find_failures, path_table
+from il2cyto.steps.gates import load_strategies
 from il2cyto.steps.pool import gate_tubes
 from il2cyto.steps.tables import count_specs, tube_tables
-from il2cyto.steps.tube import TubeOutcome, load_strategies
+from il2cyto.steps.tube import TubeOutcome
 from il2cyto.steps.words import with_public_words
 from il2cyto.study.model import Study
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +13,13 @@ import numpy as np
 
 from il2cyto import __version__
 from il2cyto.errors import Il2CytoError
-from il2cyto.exchange import StrategySet, read_strategies
 from il2cyto.fcs import read_fcs
 from il2cyto.gates import RectangleGate
 from il2cyto.gating import GatingResult, GatingStrategy
 from il2cyto.panel import Panel
 from il2cyto.provenance import hash_content, hash_file, write_text
 from il2cyto.sample import Sample
+from il2cyto.steps.gates import strategy_for
 from il2cyto.steps.public import file_texts, plain_number, public_message, public_repair
 from il2cyto.study.model import TubeRecord
 
@@ -65,16 +65,6 @@ class TubeOutcome:
     seconds: float = 0.0
 
 
-@lru_cache(maxsize=64)
-def load_strategies(path: Path, panel: Path | None, tube: str) -> tuple[StrategySet, Panel | None]:
-    """Read a strategy and the panel of a tube type, once per process.
-
-    Strategies from an XML file, which has no id inside, are called as the tube type: results carry no file's name.
-    """
-    own = Panel.from_csv(panel) if panel is not None else None
-    return read_strategies(path, own, tube), own
-
-
 def gate_tube(record: TubeRecord, out: Path, *, reuse: bool = True) -> TubeOutcome:
     """Gate the tube of one row and write its folder; every expected error becomes part of the outcome.
 
@@ -109,8 +99,8 @@ def _failed(record: TubeRecord, error: TubeError) -> TubeOutcome:
 
 
 def _gate(record: TubeRecord, out: Path, reuse: bool) -> tuple[dict[str, Any], tuple[str, ...], bool]:
-    strategies, panel = load_strategies(record.strategy.path, record.panel, record.tube)
-    strategy = strategies.for_file(Path(record.fcs_name).name)
+    gates = strategy_for(record)
+    strategy, panel = gates.strategy, gates.panel
     sample = read_fcs(record.fcs, panel)
     details = tuple(
         f"{repair.keyword} is {repair.found[:200]!r}, read as: {repair.assumed}"
@@ -118,7 +108,7 @@ def _gate(record: TubeRecord, out: Path, reuse: bool) -> tuple[dict[str, Any], t
         if repair.affects_numbers
     )
     repairs = _repairs(sample)
-    key = result_key(sample.sha256, strategy, panel or strategy.panel)
+    key = result_key(sample.sha256, strategy, panel or strategy.panel, gates.overrides)
     folder = out / "tubes" / record.tube_id
     if reuse:
         found = _earlier(folder, key)
@@ -171,8 +161,8 @@ def _dimmed_note(sample: Sample) -> list[str]:
     return [said] if few else []
 
 
-def result_key(fcs_sha256: str, strategy: GatingStrategy, panel: Panel | None) -> str:
-    """Return the hash of everything that decides the result of a tube."""
+def result_key(fcs_sha256: str, strategy: GatingStrategy, panel: Panel | None, overrides: Sequence[str] = ()) -> str:
+    """Return the hash of everything that decides the result of a tube, overrides of its gates included."""
     return hash_content(
         {
             "format": RESULT_FORMAT,
@@ -181,6 +171,8 @@ def result_key(fcs_sha256: str, strategy: GatingStrategy, panel: Panel | None) -
             "strategy": strategy.content_hash,
             "axes": dict(strategy.axes),
             "panel": panel.content_hash if panel is not None else None,
+            # a tube that no override touches keeps its key
+            **({"overrides": list(overrides)} if overrides else {}),
         }
     )
 

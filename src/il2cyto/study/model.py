@@ -47,7 +47,8 @@ class GateOverride:
     name
         Name of the file, without ``.yaml``.
     level, scope
-        ``tube``, ``subject``, ``batch`` or ``template``, and the tube ids, the subject or the batch; empty for a template.
+        ``tube``, ``subject``, ``batch`` or ``template``, and the tube ids, the subject or the batch; nothing for a
+        template.
     template, template_text
         The strategy whose gates are moved, resolved and as written; ``None`` where the tubes tell it.
     populations

@@ -64,16 +64,11 @@ def read_overrides(
     read = [replace(one, override=scoped) for one in found if (scoped := _scoped(one, records, findings)) is not None]
     touched = {record.tube_id: [one for one in read if touches(one.override, record)] for record in records}
     _check_conflicts(records, touched, findings)
-    with_own = tuple(
-        replace(
-            record,
-            overrides=tuple(
-                one.override for one in sorted(touched[record.tube_id], key=lambda one: LEVELS.index(one.override.level))
-            ),
-        )
-        for record in records
-    )
-    return tuple(one.override for one in read), with_own
+    own = {
+        tube: tuple(sorted((one.override for one in several), key=lambda override: LEVELS.index(override.level)))
+        for tube, several in touched.items()
+    }
+    return tuple(one.override for one in read), tuple(replace(one, overrides=own[one.tube_id]) for one in records)
 
 
 def touches(override: GateOverride, record: TubeRecord) -> bool:
@@ -102,7 +97,7 @@ def _files(folder: Path, findings: Findings) -> list[Path]:
         else:
             chosen.append(path)
     if len(chosen) > _MAX_FILES:
-        findings.problem(FOLDER, None, "", "", f"there are more than {_MAX_FILES:,} files; put tubes of one gate together")
+        findings.problem(FOLDER, None, "", "", f"more than {_MAX_FILES:,} files; list tubes of one gate in one file")
         return []
     return chosen
 
@@ -252,7 +247,8 @@ def _scoped(read: _Read, records: Sequence[TubeRecord], findings: Findings) -> G
                 return None
     scoped = replace(override, template=template)
     if override.level == "tube":
-        own = [record for record in records if record.tube_id in override.scope]
+        by_id = {record.tube_id: record for record in records}
+        own = [by_id[tube] for tube in override.scope]
         other = next((r for r in own if r.strategy.path != (template or own[0].strategy.path)), None)
         if other is not None:
             message = f"its strategy is {other.strategy.text}; an override moves the gates of one strategy"
@@ -276,9 +272,7 @@ def _line_of(read: _Read, key: str, value: str) -> int | None:
     return next((i.line for i in items if isinstance(i, Scalar) and i.text.strip() == value), scope.lines[key])
 
 
-def _check_conflicts(
-    records: Iterable[TubeRecord], touched: Mapping[str, Sequence[_Read]], findings: Findings
-) -> None:
+def _check_conflicts(records: Iterable[TubeRecord], touched: Mapping[str, Sequence[_Read]], findings: Findings) -> None:
     told: set[tuple[str, str, str]] = set()
     for record in records:
         first: dict[tuple[str, str, str], _Read] = {}

@@ -69,9 +69,7 @@ def inspect_study(path: str | Path, *, data_root: Path | None = None) -> Inspect
     return Inspection(study, problems, notices)
 
 
-Parts = tuple[
-    Document, tuple[TubeRecord, ...], tuple[Dose, ...], tuple[SerumValue, ...], tuple[GateOverride, ...]
-]
+Parts = tuple[Document, tuple[TubeRecord, ...], tuple[Dose, ...], tuple[SerumValue, ...], tuple[GateOverride, ...]]
 
 
 def _read_parts(
