@@ -25,24 +25,15 @@ _OPTIONAL = (
     "dilution", "volume", "volume_unit", "alc_per_ul", "bead_volume_ul", "wbc_per_ul",
     "lymphocyte_percent", "sample_age_h", "batch", "instrument", "repeat", "comment",
 )  # fmt: skip
+_NUMBERS = (
+    "age_years", "beads_per_test", "blood_volume_ul", "dilution", "volume", "alc_per_ul", "bead_volume_ul",
+    "wbc_per_ul", "lymphocyte_percent", "sample_age_h",
+)  # fmt: skip
 COLUMNS = Columns(
     _REQUIRED,
     _OPTIONAL,
     dates=frozenset({"birth_date", "collection_date"}),
-    numbers=frozenset(
-        {
-            "age_years",
-            "beads_per_test",
-            "blood_volume_ul",
-            "dilution",
-            "volume",
-            "alc_per_ul",
-            "bead_volume_ul",
-            "wbc_per_ul",
-            "lymphocyte_percent",
-            "sample_age_h",
-        }
-    ),  # fmt: skip
+    numbers=frozenset(_NUMBERS),
     ids=frozenset({"tube_id", "subject", "arm", "visit", "tube", "bead_lot", "batch", "instrument"}),
     words=frozenset({"diagnosis", "comment"}),
     paths=frozenset({"fcs", "panel", "strategy"}),
