@@ -22,6 +22,7 @@ from il2cyto.study import read_study
 FILES = {
     "counts.csv", "counts.parquet", "counts_wide.csv", "visits.h5ad", "linked.h5mu", "link_report.csv", "model.csv",
     "failures.csv", "paths.csv", "missing_visits.csv", "manifest.json", "report.html", "tubes",
+    "audit.jsonl",
 }  # fmt: skip
 
 
@@ -108,7 +109,7 @@ def digest(folder: Path) -> dict[str, str]:
     return {
         str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.rglob("*"))
-        if path.is_file()
+        if path.is_file() and path.name != "audit.jsonl"
     }
 
 

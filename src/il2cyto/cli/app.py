@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from il2cyto import __version__
+from il2cyto.cli.audit import app as audit_app
 from il2cyto.cli.check_fcs import check_fcs
 from il2cyto.cli.convert import convert
 from il2cyto.cli.deidentify import deidentify
@@ -47,6 +48,11 @@ StudyFile = Annotated[Path, typer.Argument(help="study.yaml", show_default=False
 DataRoot = Annotated[
     Path | None, typer.Option("--data-root", help="Folder that the FCS paths of the sample sheet start from.")
 ]
+User = Annotated[
+    str | None,
+    typer.Option("--user", help="Who runs this, for audit.jsonl; default: IL2CYTO_USER, or account and machine."),
+]
+Reason = Annotated[str | None, typer.Option("--reason", help="Why, for audit.jsonl.")]
 Jobs = Annotated[int, typer.Option("--jobs", "-j", min=1, help="Processes; changes the time and nothing else.")]
 
 
@@ -95,6 +101,8 @@ def run(
     on_error: Annotated[
         OnError, typer.Option("--on-error", help="Go on after a bad tube, or begin no other.")
     ] = OnError.SKIP,
+    user: User = None,
+    reason: Reason = None,
 ) -> None:
     """Gate every tube of a study and write counts, visits, links, model and report.
 
@@ -102,7 +110,7 @@ def run(
     """
     from il2cyto.study.read import read_study
 
-    raise typer.Exit(_run(read_study(study, data_root=data_root), out, jobs, on_error))
+    raise typer.Exit(_run(read_study(study, data_root=data_root), out, jobs, on_error, user, reason))
 
 
 @app.command()
@@ -183,6 +191,7 @@ app.command("export")(export)
 app.command("convert")(convert)
 app.command("recount")(recount)
 app.command("deidentify")(deidentify)
+app.add_typer(audit_app, name="audit")
 
 
 def _cores() -> int:
@@ -193,12 +202,17 @@ def _plural(count: int, word: str) -> str:
     return f"{count} {word}" if count == 1 else f"{count} {word}s"
 
 
-def _run(study: Study, out: Path, jobs: int, on_error: OnError) -> int:
+def _run(
+    study: Study, out: Path, jobs: int, on_error: OnError, user: str | None = None, reason: str | None = None
+) -> int:
     from il2cyto.cli.progress import tube_progress
     from il2cyto.steps.run import run_study
 
     with tube_progress(len(study.records)) as screen:
-        summary = run_study(study, out, jobs=jobs, on_error=on_error, tube_done=screen.tube, stage=screen.stage)
+        summary = run_study(
+            study, out, jobs=jobs, on_error=on_error, user=user, reason=reason,
+            tube_done=screen.tube, stage=screen.stage,
+        )  # fmt: skip
     # a tube that fails has been named when it did; the others are named now
     late = [finding for finding in summary.findings if finding.severity == "failure" and finding.kind in _LATE]
     for finding in late[:_MOST_SHOWN]:

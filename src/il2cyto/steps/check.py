@@ -9,7 +9,7 @@ from pathlib import Path
 
 from il2cyto.errors import Il2CytoError, Problem
 from il2cyto.gating import GatingStrategy
-from il2cyto.steps.gates import load_strategies, strategy_for
+from il2cyto.steps.gates import forget_gates, load_strategies, strategy_for
 from il2cyto.study.model import Study, TubeRecord
 from il2cyto.study.read import inspect_study
 
@@ -33,6 +33,7 @@ def check(path: str | Path, data_root: Path | None = None) -> CheckReport:
     data_root
         Folder that FCS paths start from, instead of the one that the study names.
     """
+    forget_gates()
     inspection = inspect_study(path, data_root=data_root)
     problems, notices = list(inspection.problems), list(inspection.notices)
     if inspection.study is not None:

@@ -68,3 +68,9 @@ def _gates(
     strategy = strategies.for_file(own or "")
     amended, moved = amend(strategy, overrides, strategies.default)
     return TubeGates(amended, read, moved, tuple(one.content_hash for one in overrides))
+
+
+def forget_gates() -> None:
+    """Read every strategy anew from here on: in a notebook its files may have changed since the last run."""
+    load_strategies.cache_clear()
+    _gates.cache_clear()

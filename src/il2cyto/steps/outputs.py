@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,8 +27,17 @@ def write_parquet(table: pd.DataFrame, path: Path) -> None:
         table.to_parquet(temporary, index=False, engine="pyarrow")
 
 
-def write_outputs(out: Path, study: Study, tables: Tables, manifest: dict[str, Any]) -> None:
-    """Write every result file; ``manifest.json`` comes last, so where it stands the others stand too."""
+def write_outputs(
+    out: Path,
+    study: Study,
+    tables: Tables,
+    manifest: dict[str, Any],
+    seal: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None,
+) -> None:
+    """Write every result file; ``manifest.json`` comes last, so where it stands the others stand too.
+
+    `seal` is called with the whole manifest when all other files are written; what it returns is added to it.
+    """
     from il2cyto.linking import write_linked
     from il2cyto.visits import write_visits
 
@@ -47,7 +56,8 @@ def write_outputs(out: Path, study: Study, tables: Tables, manifest: dict[str, A
         for name in ("linked.h5mu", "link_report.csv"):
             (out / name).unlink(missing_ok=True)
     write_text(out / "report.html", report_text(out, study, tables, manifest))
-    write_text(out / "manifest.json", json.dumps(manifest, indent=1, sort_keys=True, ensure_ascii=False))
+    whole = {**manifest, **(seal(manifest) if seal is not None else {})}
+    write_text(out / "manifest.json", json.dumps(whole, indent=1, sort_keys=True, ensure_ascii=False))
 
 
 def report_text(out: Path, study: Study, tables: Tables, manifest: dict[str, Any]) -> str:

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 from il2cyto import __version__
 from il2cyto.errors import Il2CytoError, OutputError
 from il2cyto.steps.failures import Finding, Surplus, failure_table, find_failures, path_table
-from il2cyto.steps.gates import load_strategies
+from il2cyto.steps.gates import forget_gates, load_strategies
 from il2cyto.steps.pool import gate_tubes
 from il2cyto.steps.tables import count_specs, tube_tables
+from il2cyto.steps.trail import HEAD, Trail
 from il2cyto.steps.tube import TubeOutcome
 from il2cyto.steps.words import with_public_words
 from il2cyto.study.model import Study
@@ -73,6 +74,8 @@ def run_study(
     *,
     jobs: int = 1,
     on_error: str = "skip",
+    user: str | None = None,
+    reason: str | None = None,
     tube_done: Callable[[TubeOutcome], None] | None = None,
     stage: Callable[[str], None] | None = None,
 ) -> RunSummary:
@@ -88,22 +91,29 @@ def run_study(
         Processes; changes the time and nothing else.
     on_error
         ``skip``: a bad tube is reported and the others go on; ``stop``: no further tube is begun after a bad one.
+    user, reason
+        Who runs this and why, for ``audit.jsonl``; by default ``IL2CYTO_USER``, or account and machine.
     tube_done, stage
         Told of each finished tube and of each stage.
 
     Raises
     ------
     OutputError
-        If the folder cannot be written, or holds something else.
+        If the folder cannot be written, or holds something else or an audit log that was changed.
     """
     out = Path(out)
     _prepare(out)
+    forget_gates()
+    trail = Trail(out, user=user, reason=reason)
+    trail.begin(study)
     study = with_public_words(study)
     say = stage or (lambda _: None)
 
     def done(outcome: TubeOutcome) -> bool:
         if tube_done is not None:
             tube_done(outcome)
+        if not outcome.reused:
+            trail.tube(outcome.tube_id, outcome.error.kind if outcome.error is not None else "")
         return outcome.error is None or on_error == "skip"
 
     say("gating")
@@ -114,7 +124,8 @@ def run_study(
     say("writing")
     from il2cyto.steps.outputs import write_outputs
 
-    write_outputs(out, study, tables, manifest)
+    tube_ids = [record.tube_id for record in study.records]
+    write_outputs(out, study, tables, manifest, lambda whole: {HEAD: trail.finish(tube_ids, whole)})
     return RunSummary(
         out=out,
         n_tubes=len(study.records),
