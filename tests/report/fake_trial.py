@@ -108,8 +108,36 @@ def tube_plots(tube_id: str, strategy: str, rng: np.random.Generator, events: in
             entry |= {"type": "boolean", "x": None, "y": None, "outline": None, "density": None}
         if name == "ICOS+":
             entry |= {"count": 0, "parent_count": 0, "percent_parent": float("nan")}
+        if entry["density"] is not None:
+            # one tube whose CD4 stain has failed
+            shift = -0.2 if (tube_id, name) == ("P004-W12-TREG", "CD4") else 0.0
+            entry["center"] = [round(0.65 + rng.normal(0, 0.004) + shift, 5), round(0.7 + rng.normal(0, 0.004), 5)]
+            entry["spread"] = [0.05, 0.09]
+            entry["n_outside"] = 3
         gates.append(entry)
-    return {"tube_id": tube_id, "n_events": events, "gates": gates}
+    instrument = {
+        "cytometer": "FACSCanto II",
+        "channels": [
+            {"name": "FSC-A", "marker": "", "fluorochrome": "", "voltage": "310", "range": "262144"},
+            {
+                "name": "PE-A",
+                "marker": "CD25",
+                "fluorochrome": "PE",
+                "voltage": "490" if tube_id.startswith("P00") else "480",
+                "range": "262144",
+                "filter": "585/42",
+                "excitation": "488",
+            },
+        ],
+    }
+    acquisition = {"duration": 62.5, "rate": [60] * 30 + [5] * 5 + [70] * 25, "margins": [["SSC-A", 0.75]]}
+    return {
+        "tube_id": tube_id,
+        "n_events": events,
+        "instrument": instrument,
+        "acquisition": acquisition,
+        "gates": gates,
+    }
 
 
 def make_inputs(seed: int = 1, *, with_plots: bool = True) -> ReportInputs:

@@ -61,11 +61,14 @@ def test_same_inputs_same_bytes(html):
 
 def test_sections_in_order(html):
     found = re.findall(r'<section id="(\w+)">', html)
-    assert found == ["flags", "counts", "trajectories", "model", "gating", "serum", "provenance", "methods"]
+    assert found == [
+        "overview", "flags", "trajectories", "counts", "model", "sheet", "gating", "quality", "serum", "miflowcyt",
+        "provenance", "methods",
+    ]  # fmt: skip
 
 
 def test_header_says_what_it_is(page):
-    assert "12 subjects in 2 arms · 3 visits · 69 tubes counted · 69 tubes with pictures · 2 failures" in page.text
+    assert "12 subjects in 2 arms · 3 visits · 69 of 71 tubes gated · 2 failures · 12 notices" in page.text
     assert "not randomised, adjusted for the baseline value only" in page.text
 
 
@@ -86,12 +89,16 @@ def test_blocks_of_data_are_json(page):
     data = blocks["data"]
     assert [arm["label"] for arm in data["arms"]] == ["Low-dose IL-2", "Standard of care"]
     tube = next(tube for tube in data["tubes"] if tube["id"] == "P003-BL-TREG")
-    gates = blocks[f"plots-{tube['block']}"]["gates"]
-    assert [gate["population"].split("/")[-1] for gate in gates] == list(fake_trial.STRATEGIES["treg"])
-    empty = next(gate for gate in gates if gate["population"].endswith("ICOS+"))
-    assert (empty["count"], empty["parent"], empty["percent"]) == (0, 0, None)
-    lost = next(gate for gate in gates if gate["population"].endswith("CD39+"))
-    assert (lost["status"], lost["reason"], lost["density"]) == ("not_estimable", "marker absent: CD39", "")
+    names = [data["gates"][row[0]][1].split("/")[-1] for row in tube["gates"]]
+    assert names == list(fake_trial.STRATEGIES["treg"])
+    block = blocks[f"plots-{tube['block']}"]
+    assert len(block) == len(names)
+    rows = dict(zip(names, tube["gates"], strict=True))
+    assert rows["ICOS+"][3:5] == [0, 0]
+    assert data["texts"][rows["CD39+"][13]] == "marker absent: CD39"
+    assert rows["CD39+"][3:5] == [None, None]
+    assert block[names.index("CD39+")][1] == ""
+    assert block[names.index("CD4")][0] == 64
 
 
 def test_names_of_any_script_survive(page):
@@ -164,8 +171,11 @@ def test_hostile_text_is_inert(html, page):
     assert set(attacked.tags) <= set(page.tags)
     assert not [a for a in attacked.attributes if a[1].startswith("on")]
     blocks = [json.loads(text) for attributes, text in attacked.scripts if attributes.get("type")]
-    assert blocks[0]["arms"][0]["label"] == HOSTILE
-    assert blocks[1]["gates"][0]["reason"] == HOSTILE
+    assert blocks[1]["arms"][0]["label"] == HOSTILE
+    assert blocks[0] == [[0, "", 0]]
+    (tube,) = [tube for tube in blocks[1]["tubes"] if tube["gates"]]
+    assert blocks[1]["texts"][tube["gates"][0][13]] == HOSTILE
+    assert blocks[1]["gates"][0][1] == HOSTILE
 
 
 def test_a_study_without_model_serum_or_pictures():

@@ -9,7 +9,9 @@ import pytest
 from il2cyto.errors import TableError
 from il2cyto.report import Arm, ReportInputs, Visit
 from il2cyto.report.inputs import COUNT_COLUMNS, FAILURE_COLUMNS
-from il2cyto.report.payload import list_subjects, page_data
+from il2cyto.report.labels import list_subjects
+from il2cyto.report.payload import page_data
+from il2cyto.report.pictures import PictureIndex, TubeSummary
 
 
 def counts(*lines):
@@ -59,6 +61,10 @@ def inputs(table, **changes):
     return ReportInputs(**(values | changes))
 
 
+def indexed(*tube_ids):
+    return PictureIndex({tube_id: TubeSummary(block) for block, tube_id in enumerate(tube_ids)})
+
+
 TABLE = counts(
     ("P2", "C", "V1", "Treg", 4.0, "estimated"),
     ("P1", "A", "V2", "Treg", 0.0, "estimated"),
@@ -69,7 +75,7 @@ TABLE = counts(
 
 
 def test_rows_by_hand():
-    data = page_data(inputs(TABLE), {})
+    data = page_data(inputs(TABLE), PictureIndex())
     assert [visit["id"] for visit in data["visits"]] == ["V1", "V2"]
     assert data["subjects"] == [["P1", 0, ""], ["P3", 0, ""], ["P2", 1, ""]]
     assert data["missing"] == [[1, 1]]
@@ -86,8 +92,8 @@ def test_rows_by_hand():
 
 
 def test_the_order_of_rows_does_not_matter():
-    first = page_data(inputs(TABLE), {})
-    turned = page_data(inputs(TABLE.iloc[[1, 0, 2, 4, 3]].reset_index(drop=True)), {})
+    first = page_data(inputs(TABLE), PictureIndex())
+    turned = page_data(inputs(TABLE.iloc[[1, 0, 2, 4, 3]].reset_index(drop=True)), PictureIndex())
     assert first["subjects"] == turned["subjects"]
     assert [row[:12] for row in first["populations"][0]["rows"]] == [
         row[:12] for row in turned["populations"][0]["rows"]
@@ -97,9 +103,9 @@ def test_the_order_of_rows_does_not_matter():
 
 def test_default_population():
     table = pd.concat([TABLE, counts(("P1", "A", "V1", "B", 5.0, "estimated"))], ignore_index=True)
-    assert page_data(inputs(table), {})["default"] == 0
-    assert page_data(inputs(table, default_population="s/root/B"), {})["default"] == 1
-    assert page_data(inputs(table, default_population="s/unknown"), {})["default"] == 0
+    assert page_data(inputs(table), PictureIndex())["default"] == 0
+    assert page_data(inputs(table, default_population="s/root/B"), PictureIndex())["default"] == 1
+    assert page_data(inputs(table, default_population="s/unknown"), PictureIndex())["default"] == 0
 
 
 def test_tables_that_do_not_fit_are_refused():
@@ -115,24 +121,24 @@ def test_tables_that_do_not_fit_are_refused():
 
 def test_failed_tubes_are_listed_with_their_message():
     trial = fake_trial.make_inputs(with_plots=False)
-    data = page_data(trial, {})
+    data = page_data(trial, PictureIndex())
     failed = [tube for tube in data["tubes"] if tube["failure"]]
     assert [(tube["id"], tube["block"]) for tube in failed] == [("P009-W12-TREG", -1), ("P011-W24-NK", -1)]
     assert len(data["tubes"]) == 69 + 2
     assert len(list_subjects(trial)) == 12
     only = replace(trial, plots=(), failures=trial.failures.iloc[:0])
-    assert not any(tube["failure"] for tube in page_data(only, {})["tubes"])
+    assert not any(tube["failure"] for tube in page_data(only, PictureIndex())["tubes"])
 
 
 def test_summed_tubes_keep_their_own_pictures():
     table = counts(("P1", "A", "V1", "Treg", 4.0, "estimated")).assign(tube_id="T1+T2", n_tubes=2)
-    tubes = page_data(inputs(table), {"T1": 0, "T2": 1})["tubes"]
+    tubes = page_data(inputs(table), indexed("T1", "T2"))["tubes"]
     assert [(tube["id"], tube["subject"], tube["visit"], tube["block"]) for tube in tubes] == [
-        ("T1", "P1", "Baseline", 0),
-        ("T2", "P1", "Baseline", 1),
+        ("T1", "P1", 0, 0),
+        ("T2", "P1", 0, 1),
     ]
     # an id of its own with a plus in it stays whole
-    assert [tube["id"] for tube in page_data(inputs(table), {"T1+T2": 0})["tubes"]] == ["T1+T2"]
+    assert [tube["id"] for tube in page_data(inputs(table), indexed("T1+T2"))["tubes"]] == ["T1+T2"]
 
 
 def test_a_subject_without_any_result_is_listed():
@@ -141,6 +147,8 @@ def test_a_subject_without_any_result_is_listed():
     )
     trial = inputs(TABLE, failures=failures.assign(message="cut short"))
     assert list_subjects(trial)[-1] == ("P9", "", "")
-    assert page_data(trial, {})["failed"] == [[3, 0, page_data(trial, {})["texts"].index("cut short")]]
+    assert page_data(trial, PictureIndex())["failed"] == [
+        [3, 0, page_data(trial, PictureIndex())["texts"].index("cut short")]
+    ]
     everyone = pd.DataFrame({"subject": ["P9", "P8"], "arm": ["C", "A"], "diagnosis": ["SLE", ""]})
     assert ("P9", "C", "SLE") in list_subjects(inputs(TABLE, failures=failures, subjects=everyone))

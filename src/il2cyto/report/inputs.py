@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from il2cyto.errors import TableError
+from il2cyto.gating import GatingStrategy
 
 COUNT_COLUMNS = (
     "subject", "arm", "diagnosis", "visit", "tube", "tube_id", "n_tubes", "strategy", "population", "name",
@@ -21,6 +22,7 @@ MODEL_COLUMNS = (
     "strategy", "population", "definition", "arm", "visit", "contrast", "n_subjects", "n_observations",
     "ratio_to_baseline", "lower", "upper", "p_value", "method", "status", "reason",
 )  # fmt: skip
+TUBE_COLUMNS = ("tube_id", "subject", "arm", "visit", "tube")
 SERUM_COLUMNS = ("subject", "visit", "analyte", "value", "censor", "unit")
 
 
@@ -74,6 +76,15 @@ class ReportInputs:
         ``strategy/path`` of the population that the page opens with; by default the first one modelled.
     subjects
         ``subject, arm, diagnosis`` of everyone in the study; by default those that the other tables name.
+    tubes
+        ``tube_id, subject, arm, visit, tube`` of every row of the samples sheet, and where known ``batch``,
+        ``instrument`` and ``date`` (of collection); by default those that counts and failures name.
+    checks
+        ``checks.csv``, any columns; or ``None``.
+    strategies
+        ``(tube type, strategy)`` of every strategy that was used.
+    miflowcyt
+        What the study says for its MIFlowCyt record, by the keys of `il2cyto.study.miflowcyt.ITEMS`.
 
     Raises
     ------
@@ -98,6 +109,10 @@ class ReportInputs:
     plots: Iterable[tuple[str, Mapping[str, Any]]] = ()
     default_population: str | None = None
     subjects: pd.DataFrame | None = None
+    tubes: pd.DataFrame | None = None
+    checks: pd.DataFrame | None = None
+    strategies: tuple[tuple[str, GatingStrategy], ...] = ()
+    miflowcyt: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _need("counts", self.counts, COUNT_COLUMNS)
@@ -108,6 +123,8 @@ class ReportInputs:
             _need("model", self.model, MODEL_COLUMNS)
         if self.subjects is not None:
             _need("subjects", self.subjects, ("subject", "arm", "diagnosis"))
+        if self.tubes is not None:
+            _need("tubes", self.tubes, TUBE_COLUMNS)
         if self.serum is not None:
             _need("serum", self.serum, SERUM_COLUMNS)
         key = ["subject", "visit", "strategy", "population"]

@@ -3,27 +3,39 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import jinja2
 from markupsafe import Markup
 
+from il2cyto.provenance import atomic_path
 from il2cyto.report.flags import group_failures, group_flags
+from il2cyto.report.gates import gate_tables, matrix_table, matrix_values, transform_table
 from il2cyto.report.inputs import ReportInputs
+from il2cyto.report.labels import list_subjects, ordered_visits
 from il2cyto.report.numbers import words
-from il2cyto.report.payload import list_subjects, ordered_visits, page_data
-from il2cyto.report.pictures import shorten
+from il2cyto.report.overview import STATES, arm_rows, completeness, find_losses, sheet_rows, tube_states
+from il2cyto.report.payload import page_data
+from il2cyto.report.pictures import PictureIndex
+from il2cyto.report.record import InstrumentLog, miflowcyt
 from il2cyto.report.serum import summarise_serum
-from il2cyto.report.tables import join_table, manifest_tables
+from il2cyto.report.tables import check_table, join_table, manifest_tables
+from il2cyto.report.tubes import strategies_of
 
-_SCRIPTS = ("core.js", "picker.js", "counts.js", "trajectories.js", "model.js", "pictures.js", "gating.js", "main.js")
+_SCRIPTS = (
+    "core.js", "picker.js", "counts.js", "trajectories.js", "model.js", "axes.js", "pictures.js", "oddness.js",
+    "sheet.js", "gating.js", "quality.js", "main.js",
+)  # fmt: skip
+#: Characters that are written to a file at once.
+_PIECE = 1 << 20
 
 
 def build_report(inputs: ReportInputs) -> str:
-    """Build the report of a study.
+    """Build the report of a study as one text; `write_report` makes the same page without holding all of it.
 
     Parameters
     ----------
@@ -40,21 +52,58 @@ def build_report(inputs: ReportInputs) -> str:
     TableError
         When `inputs` are made, if a table does not fit.
     """
-    pictures = [(words(tube_id), _json(shorten(plots))) for tube_id, plots in inputs.plots]
-    blocks = {tube_id: position for position, (tube_id, _) in enumerate(pictures)}
+    return "".join(report_pieces(inputs))
+
+
+def write_report(inputs: ReportInputs, path: str | Path) -> None:
+    """Write the report of a study to a file, atomically and piece by piece.
+
+    The pictures of one tube are in memory at a time, so memory does not grow with the pictures of the study.
+
+    Parameters
+    ----------
+    inputs
+        Tables, labels and pictures; `plots` is read once.
+    path
+        The file; it is replaced in one step when the page is complete.
+    """
+    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
+        waiting: list[str] = []
+        size = 0
+        for piece in report_pieces(inputs):
+            waiting.append(piece)
+            size += len(piece)
+            if size >= _PIECE:
+                file.write("".join(waiting))
+                waiting, size = [], 0
+        file.write("".join(waiting))
+
+
+def report_pieces(inputs: ReportInputs) -> Iterator[str]:
+    """Yield the text of the report in order, with the pictures of one tube at a time."""
     visits = ordered_visits(inputs)
+    subjects = list_subjects(inputs)
+    grid = completeness(inputs, visits, subjects)
+    rows = sheet_rows(inputs)
+    losses = find_losses(inputs, visits, grid)
     absent = inputs.missing_visits
     missing = [
         (visit, [words(subject) for subject in absent["subject"][absent["visit"] == visit.id]]) for visit in visits
     ]
-    return (
+    pictures = _Pictures(inputs, {row.tube_id: row.tube for row in rows})
+    yield from (
         _environment()
         .get_template("report.html.j2")
-        .render(
+        .generate(
             study=inputs,
-            n_subjects=len(list_subjects(inputs)),
+            subjects=subjects,
             visits=visits,
-            n_tubes=int(inputs.counts.drop_duplicates("tube_id")["n_tubes"].sum()),
+            arms=arm_rows(inputs, visits, grid),
+            grid=grid,
+            states=STATES,
+            losses=losses,
+            n_tubes=len(rows),
+            n_gated=sum(cell.state != "failed" for cell in tube_states(inputs, rows).values()),
             n_failures=int((inputs.failures["severity"] == "failure").sum()),
             n_notices=int((inputs.failures["severity"] == "notice").sum()),
             failures=group_failures(inputs.failures, "failure"),
@@ -63,17 +112,42 @@ def build_report(inputs: ReportInputs) -> str:
             flags=group_flags(inputs.counts),
             link=None if inputs.link_report is None else join_table(inputs.link_report),
             serum=() if inputs.serum is None else summarise_serum(inputs.serum, visits),
+            checks=None if inputs.checks is None else check_table(inputs.checks),
             manifest=manifest_tables(inputs.manifest),
+            matrices=matrix_table(inputs.strategies),
+            matrix_values=matrix_values(inputs.strategies),
+            transforms=transform_table(inputs.strategies),
+            gate_tables=gate_tables(inputs.strategies),
             routes=_routes(inputs.visit_counts["route"]),
-            data=_json(page_data(inputs, blocks)),
-            pictures=[block for _, block in pictures],
+            pictures=pictures,
+            # called where they stand in the page, when the pictures have been through
+            record=lambda: miflowcyt(inputs, pictures.log, len(rows)),
+            settings=lambda: pictures.log.table(),
+            data=lambda: _json(page_data(inputs, pictures.index)),
             style=_asset("report.css"),
             script=Markup("").join(_asset(name) for name in _SCRIPTS),
         )
     )
 
 
-def _json(content: Mapping[str, Any]) -> Markup:
+class _Pictures:
+    """The blocks of pictures, one tube at a time; what the rest of the page needs of them is kept."""
+
+    def __init__(self, inputs: ReportInputs, types: Mapping[str, str]) -> None:
+        self.index = PictureIndex()
+        self.log = InstrumentLog()
+        self._plots = inputs.plots
+        self._types = types
+        self._strategies = strategies_of(inputs)
+
+    def __iter__(self) -> Iterator[Markup]:
+        for tube_id, plots in self._plots:
+            name = words(tube_id)
+            self.log.add(self._types.get(name, ""), plots.get("instrument"))
+            yield _json(self.index.add(name, self._strategies.get(name, ""), plots))
+
+
+def _json(content: Any) -> Markup:
     """JSON that can stand inside a script element: no ``<``, so no end tag and no comment."""
     text = json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     for character in "<>&\u2028\u2029":

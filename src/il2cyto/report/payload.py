@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,70 +11,40 @@ import pandas as pd
 from il2cyto.keys import NOT_ESTIMABLE
 from il2cyto.pl.summary import summarise_arms
 from il2cyto.report import density
-from il2cyto.report.inputs import ReportInputs, Visit
+from il2cyto.report.inputs import ReportInputs
+from il2cyto.report.labels import Texts, list_subjects, ordered_visits
 from il2cyto.report.numbers import compact, is_missing, words
+from il2cyto.report.pictures import PictureIndex
+from il2cyto.report.tubes import tube_entries
 
 
-class _Texts:
-    """Texts in order of first use; index 0 is the empty one."""
-
-    def __init__(self) -> None:
-        self._index = {"": 0}
-
-    def __call__(self, value: Any) -> int:
-        return self._index.setdefault(words(value), len(self._index))
-
-    def all(self) -> list[str]:
-        return list(self._index)
-
-
-def ordered_visits(inputs: ReportInputs) -> tuple[Visit, ...]:
-    """The visits by number, then by id."""
-    return tuple(sorted(inputs.visits, key=lambda visit: (visit.number, visit.id)))
-
-
-def list_subjects(inputs: ReportInputs) -> list[tuple[str, str, str]]:
-    """``(subject, arm, diagnosis)`` of every subject that a table names, by arm as listed, then by id."""
-    order = {arm.id: position for position, arm in enumerate(inputs.arms)}
-    found: dict[str, tuple[str, str]] = {}
-    for table in (inputs.visit_counts, inputs.counts, inputs.subjects):
-        if table is None:
-            continue
-        for subject, arm, diagnosis in table[["subject", "arm", "diagnosis"]].drop_duplicates().itertuples(index=False):
-            found.setdefault(words(subject), (words(arm), words(diagnosis)))
-    for subject, arm in inputs.missing_visits[["subject", "arm"]].drop_duplicates().itertuples(index=False):
-        found.setdefault(words(subject), (words(arm), ""))
-    for subject in inputs.failures["subject"]:
-        if words(subject):
-            found.setdefault(words(subject), ("", ""))
-    rows = [(subject, *rest) for subject, rest in found.items()]
-    return sorted(rows, key=lambda row: (order.get(row[1], len(order)), row[0]))
-
-
-def page_data(inputs: ReportInputs, blocks: Mapping[str, int]) -> dict[str, Any]:
+def page_data(inputs: ReportInputs, index: PictureIndex) -> dict[str, Any]:
     """Collect everything but the pictures.
 
     Parameters
     ----------
     inputs
         The tables.
-    blocks
-        Tube id → number of its block of pictures in the page.
+    index
+        Gates, axes and shapes of all tubes, and the numbers that tubes are compared by.
 
     Returns
     -------
     JSON-like data. A row of ``populations[i].rows`` is ``[subject, visit, cells/µL, lower, upper, cv, count, parent
     count, percent of parent, route, below LLOQ, not estimable, reason, flags, tube, percent of a named ancestor,
-    ancestor]`` with positions for the first two and for texts; a row of ``summary`` is ``[arm, visit, n, zeros,
-    geometric mean, lower, upper, median]``.
+    ancestor]`` with positions for the first two and for texts; a row of ``summary`` (and of ``percents``, the
+    same of percent of parent) is ``[arm, visit, n, zeros, geometric mean, lower, upper, median]``; a row of
+    ``tubes[i].gates`` is that of `pictures.TubeSummary` with ``reason, cells/µL, lower, upper, flags`` behind it;
+    ``gates[i]`` is ``[strategy, path, scales]``.
     """
     visits = ordered_visits(inputs)
     subjects = list_subjects(inputs)
-    texts = _Texts()
+    texts = Texts()
     at_subject = {subject: position for position, (subject, _, _) in enumerate(subjects)}
     at_visit = {visit.id: position for position, visit in enumerate(visits)}
     at_arm = {arm.id: position for position, arm in enumerate(inputs.arms)}
     populations = _populations(inputs, at_subject, at_visit, at_arm, texts)
+    tubes = tube_entries(inputs, index.summaries, texts)
     missing = inputs.missing_visits[["subject", "visit"]].itertuples(index=False)
     failed = inputs.failures[inputs.failures["severity"] == "failure"]
     return {
@@ -91,7 +62,9 @@ def page_data(inputs: ReportInputs, blocks: Mapping[str, int]) -> dict[str, Any]
         "populations": populations,
         "default": _default(inputs, populations),
         "model": _model_rows(inputs.model, at_visit, texts),
-        "tubes": _tubes(inputs, blocks),
+        "tubes": tubes,
+        "gates": [[*gate, index.scales[number]] for gate, number in index.gates.items()],
+        "shapes": [json.loads(shape) for shape in index.shapes],
         "texts": texts.all(),
     }
 
@@ -101,23 +74,17 @@ def _populations(
     at_subject: Mapping[str, int],
     at_visit: Mapping[str, int],
     at_arm: Mapping[str, int],
-    texts: _Texts,
+    texts: Texts,
 ) -> list[dict[str, Any]]:
-    """Populations with an absolute count somewhere, or whose lack of one has a reason."""
+    """Populations with an absolute count somewhere, or whose lack of one has a reason; all where none has a count."""
     found = []
-    order = {arm.id: position for position, arm in enumerate(inputs.arms)}
+    counted = bool(inputs.visit_counts["cells_per_ul"].notna().any())
     for (strategy, population), group in inputs.visit_counts.groupby(["strategy", "population"], sort=False):
         lost = group["status"] == NOT_ESTIMABLE
-        if group["cells_per_ul"].isna().all() and not lost.any():
+        if counted and group["cells_per_ul"].isna().all() and not lost.any():
             continue
         first = group.iloc[0]
         rows = [_row(row, at_subject, at_visit, texts) for row in group.to_dict("records")]
-        summary = [
-            [at_arm[row["arm"]], at_visit[row["visit"]], row["n"], row["n_zero"]]
-            + [compact(row[column]) for column in ("geometric_mean", "lower", "upper", "median")]
-            for row in summarise_arms(group).to_dict("records")
-            if row["arm"] in order
-        ]
         found.append(
             {
                 "strategy": words(strategy),
@@ -125,20 +92,30 @@ def _populations(
                 "name": words(first["name"]),
                 "definition": words(first["definition"]),
                 "rows": sorted(rows, key=lambda row: (row[0], row[1])),
-                "summary": sorted(summary),
+                "summary": _summary(group, at_visit, at_arm),
+                "percents": _summary(group.assign(cells_per_ul=group["percent_parent"]), at_visit, at_arm),
             }
         )
     return found
 
 
-def _row(
-    row: Mapping[Any, Any], at_subject: Mapping[str, int], at_visit: Mapping[str, int], texts: _Texts
-) -> list[Any]:
+def _summary(group: pd.DataFrame, at_visit: Mapping[str, int], at_arm: Mapping[str, int]) -> list[list[Any]]:
+    return sorted(
+        [at_arm[row["arm"]], at_visit[row["visit"]], row["n"], row["n_zero"]]
+        + [compact(row[column]) for column in ("geometric_mean", "lower", "upper", "median")]
+        for row in summarise_arms(group).to_dict("records")
+        if row["arm"] in at_arm
+    )
+
+
+def _row(row: Mapping[Any, Any], at_subject: Mapping[str, int], at_visit: Mapping[str, int], texts: Texts) -> list[Any]:
     below = row["below_lloq"]
     return [
         at_subject[words(row["subject"])],
         at_visit[row["visit"]],
-        *(compact(row[column]) for column in ("cells_per_ul", "lower", "upper", "cv")),
+        # nine digits, so that the three that are shown are rounded once
+        *(compact(row[column], digits=9) for column in ("cells_per_ul", "lower", "upper")),
+        compact(row["cv"]),
         *(compact(row[column], digits=12) for column in ("count", "parent_count")),
         compact(row["percent_parent"]),
         texts(row["route"]),
@@ -161,7 +138,7 @@ def _default(inputs: ReportInputs, populations: list[dict[str, Any]]) -> int:
     return next((keys.index(key) for key in wanted if key in keys), 0)
 
 
-def _model_rows(model: pd.DataFrame | None, at_visit: Mapping[str, int], texts: _Texts) -> list[list[Any]]:
+def _model_rows(model: pd.DataFrame | None, at_visit: Mapping[str, int], texts: Texts) -> list[list[Any]]:
     """Rows in the order that ``assets/model.js`` names."""
     if model is None:
         return []
@@ -181,38 +158,3 @@ def _model_rows(model: pd.DataFrame | None, at_visit: Mapping[str, int], texts: 
         ]
         for row in model.to_dict("records")
     ]
-
-
-def _tubes(inputs: ReportInputs, blocks: Mapping[str, int]) -> list[dict[str, Any]]:
-    """One entry per tube that has pictures or counts, by subject, visit and tube."""
-    visit_order = {visit.id: position for position, visit in enumerate(ordered_visits(inputs))}
-    labels = {visit.id: visit.label for visit in inputs.visits}
-    arms = {arm.id: arm.label for arm in inputs.arms}
-    columns = ["tube_id", "subject", "arm", "visit", "tube", "strategy"]
-    known: dict[str, dict[Any, Any]] = {}
-    for row in inputs.counts[columns].drop_duplicates("tube_id").to_dict("records"):
-        whole = words(row["tube_id"])
-        # replicate tubes that were summed have one row of counts and pictures of their own
-        parts = whole.split("+") if whole not in blocks else [whole]
-        known |= dict.fromkeys(parts if all(part in blocks for part in parts) else [whole], row)
-    failed = inputs.failures[inputs.failures["severity"] == "failure"]
-    messages = dict(zip(failed["tube_id"].map(words), failed["message"].map(words), strict=True))
-    for row in failed.to_dict("records"):
-        if words(row["tube_id"]):
-            known.setdefault(words(row["tube_id"]), {**row, "arm": "", "strategy": ""})
-    entries = []
-    for tube_id in [*known, *(tube_id for tube_id in blocks if tube_id not in known)]:
-        row = known.get(tube_id, {})
-        visit = row.get("visit")
-        entry = {
-            "id": tube_id,
-            "subject": words(row.get("subject")),
-            "arm": arms.get(words(row.get("arm")), words(row.get("arm"))),
-            "visit": labels.get(words(visit), words(visit)),
-            "tube": words(row.get("tube")),
-            "strategy": words(row.get("strategy")),
-            "block": blocks.get(tube_id, -1),
-            "failure": messages.get(tube_id, ""),
-        }
-        entries.append((entry["subject"], visit_order.get(words(visit), -1), entry["tube"], tube_id, entry))
-    return [entry[-1] for entry in sorted(entries, key=lambda entry: entry[:4])]

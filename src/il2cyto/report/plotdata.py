@@ -154,7 +154,7 @@ def axis_ticks(transform: Callable[[FloatArray], FloatArray], low: float, high: 
     ['0', '50k', '100k', '150k', '200k', '250k']
     """
     _checked("range", (low, high))
-    straight = _straight(transform)
+    straight = straight_line(transform)
     if straight is not None:
         offset, slope = straight
         values = _round_steps((low - offset) / slope, (high - offset) / slope)
@@ -187,8 +187,8 @@ def _bin(values: FloatArray, limits: Range, bins: int) -> npt.NDArray[np.int64]:
     return np.where(inside, np.minimum(scaled, bins - 1), -1)
 
 
-def _straight(transform: Callable[[FloatArray], FloatArray]) -> tuple[float, float] | None:
-    """Offset and slope if the scale is a straight line over the intensities of a cytometer."""
+def straight_line(transform: Callable[[FloatArray], FloatArray]) -> tuple[float, float] | None:
+    """Return offset and slope if the scale is a straight line over the intensities of a cytometer, else ``None``."""
     probes = np.array([0.0, 1.0, 1e3, 1e5])
     values = np.asarray(transform(probes), dtype=np.float64)
     if not np.isfinite(values).all() or values[3] <= values[0]:

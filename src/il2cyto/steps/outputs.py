@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +39,8 @@ def write_outputs(
     `seal` is called with the whole manifest when all other files are written; what it returns is added to it.
     """
     from il2cyto.linking import write_linked
+    from il2cyto.report import write_report
+    from il2cyto.steps.report import report_inputs
     from il2cyto.visits import write_visits
 
     write_table(tables.counts, out / "counts.csv")
@@ -55,60 +57,6 @@ def write_outputs(
     else:
         for name in ("linked.h5mu", "link_report.csv"):
             (out / name).unlink(missing_ok=True)
-    write_text(out / "report.html", report_text(out, study, tables, manifest))
+    write_report(report_inputs(out, study, tables, manifest), out / "report.html")
     whole = {**manifest, **(seal(manifest) if seal is not None else {})}
     write_text(out / "manifest.json", json.dumps(whole, indent=1, sort_keys=True, ensure_ascii=False))
-
-
-def report_text(out: Path, study: Study, tables: Tables, manifest: dict[str, Any]) -> str:
-    """Return the report as one self-contained page."""
-    import pandas as pd
-
-    from il2cyto.report import Arm, ReportInputs, Visit, build_report
-
-    return build_report(
-        ReportInputs(
-            study_id=study.id,
-            title=study.title,
-            registry=study.registry or "",
-            arms=tuple(Arm(arm.id, arm.label, arm.reference) for arm in study.arms.values()),
-            visits=tuple(Visit(visit.id, visit.label, visit.number) for visit in study.visits.values()),
-            counts=tables.counts,
-            visit_counts=tables.visit_counts,
-            failures=tables.failures,
-            missing_visits=tables.missing,
-            model=tables.model,
-            link_report=tables.linked.report if tables.linked is not None else None,
-            serum=serum_table(tables.serum) if tables.serum is not None else None,
-            manifest=manifest,
-            assumptions=study.assumptions,
-            plots=_plots(out, study),
-            subjects=pd.DataFrame(
-                [(subject.id, subject.arm, subject.diagnosis) for subject in study.subjects.values()],
-                columns=["subject", "arm", "diagnosis"],
-            ),
-        )
-    )
-
-
-def _plots(out: Path, study: Study) -> Iterator[tuple[str, dict[str, Any]]]:
-    for record in study.records:
-        path = out / "tubes" / record.tube_id / "plots.json"
-        if path.is_file():
-            yield record.tube_id, json.loads(path.read_text(encoding="utf-8"))
-
-
-def serum_table(serum: Any) -> pd.DataFrame:
-    """Return the serum values in long form: ``subject, visit, analyte, value, censor, unit``."""
-    import numpy as np
-    import pandas as pd
-
-    rows = []
-    for i in range(serum.n_obs):
-        for j in range(serum.n_vars):
-            value = float(serum.X[i, j])
-            if not np.isnan(value):
-                subject, visit = serum.obs["USUBJID"].iloc[i], serum.obs["AVISIT"].iloc[i]
-                censor = int(serum.layers["censor"][i, j])
-                rows.append((subject, visit, serum.var_names[j], value, censor, serum.var["unit"].iloc[j]))
-    return pd.DataFrame(rows, columns=["subject", "visit", "analyte", "value", "censor", "unit"])

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from il2cyto.gates import BooleanGate, Dimension, EllipsoidGate, Gate, PolygonGate, QuadrantGate, RectangleGate
 from il2cyto.gating.coordinates import linear_values
 from il2cyto.gating.result import GatingResult
-from il2cyto.report.plotdata import axis_ticks, gate_picture, picture_range
+from il2cyto.report.plotdata import axis_ticks, gate_picture, picture_range, straight_line
+from il2cyto.steps.instrument import describe_acquisition, describe_instrument, has_seconds
 
 FloatArray = NDArray[np.float64]
 
@@ -22,7 +23,7 @@ BINS = 64
 
 
 def tube_pictures(result: GatingResult, tube_id: str) -> dict[str, Any]:
-    """Return the pictures of every gate of a tube (the content of ``plots.json``)."""
+    """Return the pictures of every gate of a tube and what its file tells of the instrument: ``plots.json``."""
     drawer = _Drawer(result)
     table = result.counts
     gates = []
@@ -40,7 +41,13 @@ def tube_pictures(result: GatingResult, tube_id: str) -> dict[str, Any]:
         }
         entry |= drawer.draw(i) if not result.reasons[i] else {"x": None, "y": None, "density": "", "bins": 0}
         gates.append(entry)
-    return {"tube_id": tube_id, "n_events": result.sample.n_events, "gates": gates}
+    return {
+        "tube_id": tube_id,
+        "n_events": result.sample.n_events,
+        "instrument": describe_instrument(result.sample, result.panel),
+        "acquisition": describe_acquisition(result.sample, result.panel),
+        "gates": gates,
+    }
 
 
 class _Drawer:
@@ -88,6 +95,7 @@ class _Drawer:
             [*(point[k] for point in outline), *limits.get(k, ())] for k in range(len(axes))
         ]
         ranges = [picture_range(value, edge) for value, edge in zip(values, edges, strict=True)]
+        inside = values if isinstance(gate, BooleanGate) else [value[self.inside(i, members)] for value in values]
         picture = gate_picture(
             values[0],
             values[1] if len(values) > 1 else None,
@@ -100,6 +108,8 @@ class _Drawer:
         described = [
             {
                 "label": dimension.label,
+                **self.describe(dimension),
+                "straight": straight_line(scale),
                 "range": [round(edge, 6) for edge in span],
                 "ticks": [[position, label] for position, label in axis_ticks(scale, *span)],
             }
@@ -113,7 +123,25 @@ class _Drawer:
             "n_outside": picture["n_outside"],
             "outline": [[round(x, 5), round(y, 5)] for x, y in outline] or None,
             "xlim": [None if edge is None else round(edge, 5) for edge in limits[0]] if 0 in limits else None,
+            "limits": [_rounded(limits.get(k, (None, None))) for k in range(len(axes))] if limits else None,
+            "center": [_middle(value)[0] for value in inside],
+            "spread": [_middle(value)[1] for value in inside],
         }
+
+    def inside(self, i: int, members: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which of the shown events of the parent are inside a population."""
+        bits = self.result.packed[i][members >> 3]
+        return np.asarray((bits >> (7 - (members & 7)).astype(np.uint8)) & 1, dtype=np.bool_)
+
+    def describe(self, dimension: Dimension) -> dict[str, str]:
+        """Fluorochrome, unit and scale of a dimension, for the label of its axis."""
+        result, strategy = self.result, self.result.strategy
+        entry = result.panel.markers.get(dimension.label) if result.panel is not None else None
+        name = dimension.transform or strategy.axes.get(dimension.label)
+        times = [channel for channel in result.sample.channels if channel.is_time and channel.pnn == dimension.source]
+        unit = ("s" if has_seconds(result.sample, times[0].index) else "ticks") if times else ""
+        scale = strategy.transforms[name].type if name else "linear"
+        return {"fluorochrome": entry.fluorochrome if entry is not None else "", "unit": unit, "scale": scale}
 
     def scale(self, dimension: Dimension) -> Callable[[FloatArray], FloatArray]:
         """The map from linear values to the axis on which a dimension is shown."""
@@ -151,6 +179,19 @@ class _Drawer:
         if own == name:
             return positions
         return scale(self.result.strategy.transforms[own].inverse(positions) if own else positions)
+
+
+def _rounded(limits: tuple[float | None, float | None]) -> list[float | None]:
+    return [None if edge is None else round(float(edge), 5) for edge in limits]
+
+
+def _middle(values: FloatArray) -> tuple[float | None, float | None]:
+    """Median, and median distance from it scaled to a standard deviation, of the values that are finite."""
+    finite = values[np.isfinite(values)]
+    if not finite.size:
+        return None, None
+    median = float(np.median(finite))
+    return round(median, 5), round(1.4826 * float(np.median(np.abs(finite - median))), 5)
 
 
 def _kind(gate: Gate) -> str:

@@ -24,7 +24,7 @@ from il2cyto.steps.public import file_texts, plain_number, public_message, publi
 from il2cyto.study.model import TubeRecord
 
 #: Raised when the content of ``result.json`` or ``plots.json`` changes.
-RESULT_FORMAT = 2
+RESULT_FORMAT = 3
 
 
 @dataclass(frozen=True)

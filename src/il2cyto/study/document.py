@@ -10,10 +10,10 @@ from il2cyto.study.beads import read_bead_lots
 from il2cyto.study.checks import Checks, read_checks
 from il2cyto.study.fields import FieldReader
 from il2cyto.study.findings import Findings
+from il2cyto.study.miflowcyt import ITEMS
 from il2cyto.study.model import Arm, BeadLot, ErrorModel, Limits, TubeType, Visit
 from il2cyto.study.paths import STUDY_REMEDY, Roots, below, is_file
 from il2cyto.study.positions import Node, Sequence
-from il2cyto.study.style import SheetStyle, read_styles
 from il2cyto.study.tubes import read_tubes
 
 T = TypeVar("T")
@@ -21,7 +21,7 @@ T = TypeVar("T")
 REQUIRED = ("study", "title", "arms", "visits", "tubes", "samples")
 OPTIONAL = (
     "registry", "description", "assumptions", "data_root", "bead_lots", "checks", "percent_of", "limits", "errors",
-    "dosing", "treatments", "serum", "sheets", "model", "words",
+    "dosing", "treatments", "serum", "model", "words", "miflowcyt",
 )  # fmt: skip
 ARM = (("label",), ("reference", "visits"))
 VISIT = (("label", "number"), ("baseline", "target_day", "window"))
@@ -54,22 +54,15 @@ class Document:
     limits: Limits
     errors: ErrorModel
     sheets: dict[str, tuple[str, Path]]
-    styles: dict[str, SheetStyle]
     model_populations: tuple[str, ...]
     treatments: tuple[str, ...]
     treatments_line: int | None
     words: tuple[str, ...]
+    miflowcyt: dict[str, str]
     keys: frozenset[str]
 
 
-def read_document(
-    tree: Node,
-    file: str,
-    folder: Path,
-    data_root: Path | None,
-    findings: Findings,
-    columns: dict[str, tuple[str, ...]] | None = None,
-) -> Document:
+def read_document(tree: Node, file: str, folder: Path, data_root: Path | None, findings: Findings) -> Document:
     """Check the tree of ``study.yaml`` against the schema.
 
     Parameters
@@ -82,8 +75,6 @@ def read_document(
         Overrides the key ``data_root``.
     findings
         Receives every problem.
-    columns
-        Names of the columns of each sheet, for the options of ``sheets``.
     """
     reader = FieldReader(file, findings)
     top = reader.section(tree, "", REQUIRED, OPTIONAL)
@@ -108,11 +99,11 @@ def read_document(
         limits=_limits(reader, top["limits"]) if "limits" in top else Limits(),
         errors=_errors(reader, top["errors"]) if "errors" in top else ErrorModel(),
         sheets=_sheets(reader, top, folder),
-        styles=read_styles(reader, top["sheets"], columns or dict.fromkeys(SHEETS, ())) if "sheets" in top else {},
         model_populations=_model(reader, top["model"]) if "model" in top else (),
         treatments=reader.items(top["treatments"], "treatments", reader.text) if "treatments" in top else (),
         treatments_line=top["treatments"].line if "treatments" in top else None,
         words=reader.items(top["words"], "words", reader.text) if "words" in top else (),
+        miflowcyt=_record(reader, top["miflowcyt"]) if "miflowcyt" in top else {},
         keys=frozenset(top),
     )
 
@@ -228,6 +219,12 @@ def _errors(reader: FieldReader, node: Node) -> ErrorModel:
 def _model(reader: FieldReader, node: Node) -> tuple[str, ...]:
     given = reader.section(node, "model", (), MODEL)
     return reader.items(given["populations"], "model.populations", reader.text) if "populations" in given else ()
+
+
+def _record(reader: FieldReader, node: Node) -> dict[str, str]:
+    given = reader.section(node, "miflowcyt", (), tuple(ITEMS))
+    read = {key: reader.text(value, f"miflowcyt.{key}") for key, value in given.items()}
+    return {key: text for key, text in read.items() if text is not None}
 
 
 def _sheets(reader: FieldReader, top: dict[str, Node], folder: Path) -> dict[str, tuple[str, Path]]:

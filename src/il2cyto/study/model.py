@@ -7,7 +7,7 @@ imported by reading a study.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from datetime import date, time
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -89,9 +89,7 @@ class TubeRecord:
         Age in years at the collection, given or computed; NaN where the sheet says that it is unknown. The date of
         birth itself is not kept.
     collection_date
-        ``None`` where the sheet says that it is unknown, in part or whole.
-    collection_time
-        Local time of day, where the sheet gives one.
+        ``None`` where the sheet says that it is unknown.
     fcs, fcs_name
         The file, resolved below the data root, and its name as written in the sheet.
     volume, volume_unit
@@ -126,7 +124,6 @@ class TubeRecord:
     age: float
     visit: str
     collection_date: date | None
-    collection_time: time | None
     tube: str
     fcs: Path
     fcs_name: str
@@ -184,7 +181,7 @@ class Subject:
 
 @dataclass(frozen=True)
 class Dose:
-    """One row of the dosing sheet; `time` is the local time of day where the sheet gives one."""
+    """One row of the dosing sheet."""
 
     subject: str
     date: date
@@ -192,7 +189,6 @@ class Dose:
     unit: str
     route: str
     treatment: str
-    time: time | None = None
 
 
 @dataclass(frozen=True)
@@ -235,6 +231,8 @@ class Study:
         Populations to be modelled; empty means all.
     words
         Diagnoses, analytes and units that results may carry as the sheets write them, besides those of common lists.
+    miflowcyt
+        Texts for the MIFlowCyt record, by the keys of `miflowcyt.ITEMS`.
     notices
         What stops nothing and should be known: missing FCS files, visits outside their windows, spaces removed.
     files, sha256
@@ -266,6 +264,7 @@ class Study:
     serum_values: tuple[SerumValue, ...]
     model_populations: tuple[str, ...]
     words: tuple[str, ...]
+    miflowcyt: FrozenMapping[str, str]
     notices: tuple[Problem, ...]
     files: FrozenMapping[str, str]
     sha256: FrozenMapping[str, str]

@@ -17,7 +17,7 @@ from il2cyto.study.positions import MAX_BYTES, read_tree
 from il2cyto.study.rules import check_tubes, find_subjects, notice_tubes
 from il2cyto.study.sheets import Sheet, read_sheet
 
-COLUMNS = {"samples": samples.COLUMNS, "dosing": clinical.DOSING, "serum": clinical.SERUM}
+COLUMNS = {"samples": (samples.REQUIRED, samples.OPTIONAL), "dosing": clinical.DOSING, "serum": clinical.SERUM}
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,12 +84,11 @@ def _read_parts(
         if not findings.problems:
             findings.problem(path.name, None, "", "", "the file is empty; `il2cyto new` writes one to start from")
         return None
-    known = {table: columns.known for table, columns in COLUMNS.items()}
-    document = read_document(tree, path.name, path.parent.resolve(), data_root, findings, known)
+    document = read_document(tree, path.name, path.parent.resolve(), data_root, findings)
     sheets: dict[str, Sheet] = {}
     for table, (file, sheet_path) in document.sheets.items():
         names[table] = file
-        sheet = read_sheet(sheet_path, file, table, COLUMNS[table], findings, document.styles.get(table))
+        sheet = read_sheet(sheet_path, file, table, *COLUMNS[table], findings)
         if sheet is not None:
             sheets[table] = sheet
             hashes[table] = sheet.sha256
@@ -162,6 +161,7 @@ def _study(
         serum_values=values,
         model_populations=document.model_populations,
         words=document.words,
+        miflowcyt=FrozenMapping(document.miflowcyt),
         notices=notices,
         files=FrozenMapping(names),
         sha256=FrozenMapping(hashes),

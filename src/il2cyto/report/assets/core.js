@@ -80,4 +80,4 @@ function logTicks(low, high) {
     }
   return ticks;
 }
-const tickLabel = (value) => (value >= 1e4 ? value.toLocaleString("en") : String(value));
+const tickLabel = (value) => (value >= 1e3 ? value.toLocaleString("en") : String(value));

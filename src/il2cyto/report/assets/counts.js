@@ -23,7 +23,7 @@ function countCell(row, state) {
     return el("td", { class: "number empty", title: state ? "planned visit without a tube" : "no value" }, state ? "no visit" : "–");
   }
   if (row[ROW.lost]) return el("td", { class: "number" }, el("i", { class: "lost", title: rowTitle(row) }, "not estimable"));
-  if (row[ROW.value] === null) return el("td", { class: "number" }, el("i", { class: "lost", title: rowTitle(row) }, "–"));
+  if (row[ROW.value] === null) return el("td", { class: "number", title: rowTitle(row) }, el("i", { class: "lost" }, "–"), row[ROW.percent] === null ? null : el("small", {}, percent(row[ROW.percent]) + " of parent"));
   return el("td", { class: "number", title: rowTitle(row) },
     otherFlags(row).length ? el("span", { class: "badge flag" }, "flag") : null, row[ROW.below] ? el("span", { class: "badge" }, "<LLOQ") : null, el("b", {}, threeDigits(row[ROW.value])),
     el("small", {}, interval(row[ROW.lower], row[ROW.upper])));

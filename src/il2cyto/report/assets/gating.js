@@ -1,31 +1,9 @@
-/* Gating pictures on demand: all gates of one tube, or one gate in all tubes. */
-const gating = { tube: -1, mode: "tube", gate: "", search: "", cache: new Map() };
+/* Gating trees: every gate of one tube, as a tree with numbers and as pictures. */
+const gating = { tube: -1, search: "" };
+const tubeWords = (tube) => [tube.id, tube.subject, armOf(tube), visitOf(tube), tube.tube, tube.strategy, tube.batch, tube.instrument, tube.state === "failed" ? "failed" : ""].join(" ").toLowerCase();
 
-function picturesOf(tube) {
-  if (tube.block < 0) return null;
-  if (!gating.cache.has(tube.block)) gating.cache.set(tube.block, JSON.parse(byId("plots-" + tube.block).textContent));
-  return gating.cache.get(tube.block);
-}
-const tubeWords = (tube) => [tube.id, tube.subject, tube.arm, tube.visit, tube.tube, tube.strategy].join(" ").toLowerCase();
-const describeTube = (tube) => [tube.subject, tube.visit, tube.tube].filter(Boolean).join(" · ");
-
-/* Canvases are drawn when they come near the window. */
-const painter = new IntersectionObserver((entries) => {
-  for (const entry of entries) if (entry.isIntersecting) { painter.unobserve(entry.target); entry.target.paint(); }
-}, { rootMargin: "600px" });
-
-function gateCard(gate, title, below, onclick) {
-  const name = gate.population.split("/").pop();
-  const head = [el("h4", { title: onclick ? "all gates of this tube" : gate.population, class: onclick ? "link" : null, onclick: onclick || null }, title || name), el("small", { title: gate.population }, below)];
-  if (gate.status !== "estimated")
-    return el("div", { class: "card", title: gate.reason }, head, el("div", { class: "blank" }, "not estimable: " + (gate.reason || "no reason given")), el("p", {}, el("span", {}, "–"), el("b", {}, "–")));
-  const foot = el("p", {}, el("span", {}, whole(gate.count) + " of " + whole(gate.parent)), el("b", {}, percent(gate.percent)));
-  if (!gate.x || !gate.density)
-    return el("div", { class: "card" }, head, el("div", { class: "blank" }, gate.type ? gate.type + " gate: no picture" : "no picture"), foot);
-  const canvas = el("canvas", { role: "img", "aria-label": name + ", " + percent(gate.percent) });
-  canvas.paint = () => drawGate(canvas, gate, 220);
-  painter.observe(canvas);
-  return el("div", { class: "card" }, head, canvas, foot);
+function setHash(key, value) {
+  try { history.replaceState(null, "", "#" + key + "=" + encodeURIComponent(value)); } catch (error) { /* some browsers refuse this for local files; the link is a convenience */ }
 }
 
 function shownTubes() {
@@ -38,93 +16,126 @@ function drawList() {
   byId("tube-count").textContent = shown.length + " of " + data.tubes.length + " tubes";
   byId("tube-list").replaceChildren(...shown.map((index) => {
     const tube = data.tubes[index];
-    return el("li", { role: "option", "aria-selected": index === gating.tube ? "true" : "false", "data-tube": index, onclick: () => chooseTube(index, true) },
-      describeTube(tube) || tube.id, el("span", {}, tube.id), tube.failure ? el("span", { class: "failed", title: tube.failure }, tube.block < 0 ? "failed" : "has a failure") : null);
+    return el("li", { role: "option", "aria-selected": index === gating.tube ? "true" : "false", "data-tube": index, id: "tube-" + index, onclick: () => chooseTube(index, true) },
+      describeTube(tube) || tube.id, el("span", {}, tube.id), tube.state === "failed" || tube.failure ? el("span", { class: "failed", title: tube.reason || tube.failure }, tube.block < 0 ? "failed" : "has a failure") : null);
   }));
 }
 
 function markTube() {
-  for (const item of byId("tube-list").children) {
+  const list = byId("tube-list");
+  list.setAttribute("aria-activedescendant", "tube-" + gating.tube);
+  for (const item of list.children) {
     const here = Number(item.dataset.tube) === gating.tube;
     item.setAttribute("aria-selected", here ? "true" : "false");
-    if (here) { const list = byId("tube-list"); if (item.offsetTop < list.scrollTop || item.offsetTop + item.offsetHeight > list.scrollTop + list.clientHeight) list.scrollTop = item.offsetTop - list.clientHeight / 3; }
+    if (here && (item.offsetTop < list.scrollTop || item.offsetTop + item.offsetHeight > list.scrollTop + list.clientHeight)) list.scrollTop = item.offsetTop - list.clientHeight / 3;
   }
 }
 
 function chooseTube(index, link) {
   gating.tube = index;
-  gating.mode = "tube";
-  if (link) try { history.replaceState(null, "", "#tube=" + encodeURIComponent(data.tubes[index].id)); } catch (error) { /* some browsers refuse this for local files; the link is a convenience */ }
+  if (link) setHash("tube", data.tubes[index].id);
   markTube();
-  drawGating();
+  drawTube();
 }
-
+function openTube(index) {
+  if (!shownTubes().includes(index)) { gating.search = ""; byId("tube-search").value = ""; drawList(); }
+  chooseTube(index, true);
+  byId("gating").scrollIntoView();
+  byId("tube-list").focus({ preventScroll: true });
+}
 function step(by) {
   const shown = shownTubes(), next = shown[shown.indexOf(gating.tube) + by];
   if (next !== undefined) chooseTube(next, true);
 }
 
+/* Events per second over the acquisition: a clog or an air bubble is a dent. */
+function rateLine(tube, width, height) {
+  if (!tube.rate.length) return null;
+  const most = Math.max(...tube.rate), step = width / tube.rate.length;
+  const points = tube.rate.map((n, index) => (index * step).toFixed(1) + " " + (height - 1 - (n / (most || 1)) * (height - 3)).toFixed(1) + "h" + step.toFixed(1));
+  const mean = tube.rate.reduce((a, b) => a + b, 0) / tube.duration;
+  return svg("svg", { viewBox: "0 0 " + width + " " + height, role: "img", class: "rate", style: "width:" + width + "px;height:" + height + "px", "aria-label": "event rate over " + threeDigits(tube.duration) + " s, mean " + threeDigits(mean) + " per second" },
+    svg("title", {}, "events over the acquisition time, " + tube.rate.length + " parts of " + threeDigits(tube.duration / tube.rate.length) + " s; mean " + threeDigits(mean) + " events/s"), svg("path", { d: "M0 " + height + "L" + points.join("L") + "V" + height + "Z", fill: "#b9d3e4", stroke: "#3b6f93", "stroke-width": 0.8 }));
+}
+
+function tubeFacts(tube) {
+  const facts = [["Arm", armOf(tube)], ["Strategy", tube.strategy], ["Batch", tube.batch], ["Instrument", tube.instrument], ["Events", tube.events === null ? "" : whole(tube.events)],
+    ["Duration", tube.duration === null ? "" : threeDigits(tube.duration) + " s"], ["Time kept", tube.kept === null ? "" : percent(tube.kept)], ["Beads", tube.beads === null ? "" : whole(tube.beads)],
+    ["At upper edge", tube.margins.length ? tube.margins.slice(0, 3).map(([name, share]) => name + " " + percent(share)).join(", ") : ""]];
+  return el("dl", { class: "facts" }, facts.filter(([, value]) => value).map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value))), tube.rate.length ? el("div", {}, el("dt", {}, "Event rate"), el("dd", {}, rateLine(tube, 150, 26))) : null);
+}
+
+function tubeTree(tube) {
+  const row = (gate, index) => {
+    const [, path] = data.gates[gate[GATE.gate]], parts = path.split("/"), lost = text(gate[GATE.reason]), loud = text(gate[GATE.flags]).split(";").filter(Boolean);
+    return el("tr", {}, el("th", { scope: "row", style: "padding-left:" + (parts.length - 1) * 16 + "px" }, el("button", { class: "link", title: path.split("/").join(" › "), onclick: () => { const card = byId("gating-cards").children[index]; card.scrollIntoView({ block: "center" }); card.classList.add("here"); setTimeout(() => card.classList.remove("here"), 1500); } }, parts[parts.length - 1])),
+      lost ? el("td", { colspan: 4 }, el("i", { class: "lost" }, "not estimable: " + lost)) : [
+        el("td", { class: "number" }, whole(gate[GATE.count])), el("td", { class: "number" }, percent(shareOf(gate))), el("td", { class: "number" }, tube.events && gate[GATE.count] !== null ? percent((100 * gate[GATE.count]) / tube.events) : "–"),
+        el("td", { class: "number" }, gate[GATE.value] === null ? "–" : [el("b", {}, threeDigits(gate[GATE.value])), el("small", {}, interval(gate[GATE.lower], gate[GATE.upper]))])],
+      el("td", {}, loud.map((flag) => el("span", { class: "badge" }, flag.replace(/_/g, " ").replace("lloq", "LLOQ").replace("lod", "LOD")))));
+  };
+  return el("table", { class: "tree" }, el("thead", {}, el("tr", {}, el("th", {}, "Population"), el("th", { class: "number" }, "Events"), el("th", { class: "number" }, "% of parent"), el("th", { class: "number" }, "% of all events"), el("th", { class: "number" }, "cells/µL", el("small", {}, "95 % interval")), el("th", {}, "Flags"))), el("tbody", {}, tube.gates.map(row)));
+}
+
+function gateCard(tube, position) {
+  const gate = tube.gates[position], path = data.gates[gate[GATE.gate]][1], parts = path.split("/"), name = parts[parts.length - 1], lost = text(gate[GATE.reason]);
+  const head = [el("h4", { title: path }, name), el("small", { title: path }, parts.slice(0, -1).slice(-2).join(" › ") || "all events")];
+  if (lost) return el("div", { class: "card", title: lost }, head, el("div", { class: "blank" }, "not estimable: " + lost), el("p", {}, el("span", {}, "–"), el("b", {}, "–")));
+  const foot = el("p", {}, el("span", {}, whole(gate[GATE.count]) + " of " + whole(gate[GATE.parent])), el("b", {}, percent(shareOf(gate))));
+  const type = data.shapes[gate[GATE.shape]].type;
+  if (gate[GATE.x] === null) return el("div", { class: "card" }, head, el("div", { class: "blank" }, type ? type + " gate: no picture" : "no picture"), foot);
+  const compareAll = el("button", { class: "link more", title: "this gate in all tubes", onclick: () => { chooseGate(gate[GATE.gate], true); byId("sheet").scrollIntoView(); } }, "all tubes");
+  return el("div", { class: "card" }, compareAll, head, gateCanvas(tube, position, 220, null, false, name + ", " + percent(shareOf(gate))), foot);
+}
+
 function drawTube() {
-  const tube = data.tubes[gating.tube];
-  const shown = shownTubes(), place = shown.indexOf(gating.tube);
-  byId("gating-bar").replaceChildren(el("button", { onclick: () => step(-1), disabled: place <= 0, title: "previous tube (←)" }, "←"), el("button", { onclick: () => step(1), disabled: place < 0 || place === shown.length - 1, title: "next tube (→)" }, "→"));
-  if (!tube) { byId("gating-cards").replaceChildren(el("p", { class: "none" }, "Choose a tube.")); return; }
-  const pictures = picturesOf(tube);
-  byId("gating-bar").append(el("b", {}, tube.id), el("span", {}, [describeTube(tube), tube.arm, tube.strategy, pictures && pictures.n_events !== null ? whole(pictures.n_events) + " events" : ""].filter(Boolean).join(" · ")));
-  byId("gating-cards").replaceChildren(...(pictures ? pictures.gates.map((gate) => gateCard(gate, "", gate.population.split("/").slice(0, -1).slice(-2).join(" › ") || "all events"))
-    : [el("p", { class: "none" }, tube.failure ? "This tube failed: " + tube.failure : "This tube has no pictures.")]));
-}
-
-function drawSheet() {
-  const names = new Map();
-  for (const tube of data.tubes)
-    for (const gate of (picturesOf(tube) || { gates: [] }).gates)
-      names.set(tube.strategy + "|" + gate.population, [tube.strategy, ...gate.population.split("/").slice(-3)].join(" › "));
-  if (!names.has(gating.gate)) gating.gate = names.keys().next().value || "";
-  const select = el("select", { "aria-label": "Gate", onchange: (event) => { gating.gate = event.target.value; drawSheet(); } });
-  options(select, [...names]);
-  select.value = gating.gate;
-  byId("gating-bar").replaceChildren(el("label", {}, "Gate ", select), el("span", {}, "in the tubes of the list; a title opens its tube"));
-  byId("gating-cards").replaceChildren(...shownTubes().flatMap((index) => {
-    const tube = data.tubes[index], gate = (picturesOf(tube) || { gates: [] }).gates.find((candidate) => tube.strategy + "|" + candidate.population === gating.gate);
-    return gate ? [gateCard(gate, describeTube(tube) || tube.id, tube.id, () => chooseTube(index, true))] : [];
-  }));
-}
-
-function drawGating() {
-  for (const button of document.querySelectorAll("#gating-mode button")) button.setAttribute("aria-pressed", button.dataset.mode === gating.mode ? "true" : "false");
-  byId("gating-hint").hidden = gating.mode !== "tube";
-  painter.disconnect();
-  (gating.mode === "tube" ? drawTube : drawSheet)();
+  const tube = data.tubes[gating.tube], shown = shownTubes(), place = shown.indexOf(gating.tube);
+  byId("gating-bar").replaceChildren(el("button", { onclick: () => step(-1), disabled: place <= 0, title: "previous tube (←)", "aria-label": "previous tube" }, "←"), el("button", { onclick: () => step(1), disabled: place < 0 || place === shown.length - 1, title: "next tube (→)", "aria-label": "next tube" }, "→"));
+  for (const canvas of byId("gating-cards").querySelectorAll("canvas")) painter.unobserve(canvas);
+  if (!tube) { byId("gating-tree").replaceChildren(el("p", { class: "none" }, "Choose a tube.")); byId("gating-cards").replaceChildren(); return; }
+  byId("gating-bar").append(el("b", {}, tube.id), el("span", {}, describeTube(tube)));
+  const said = tube.reason || tube.failure;
+  byId("gating-tree").replaceChildren(...[said ? el("p", { class: tube.state === "failed" ? "notice bad" : "notice" }, (tube.state === "failed" ? "This tube failed: " : "Look at: ") + said) : null, tube.block < 0 ? null : tubeFacts(tube), tube.gates.length ? el("div", { class: "scroll" }, tubeTree(tube)) : el("p", { class: "none" }, "This tube has no pictures.")].filter(Boolean));
+  byId("gating-cards").replaceChildren(...tube.gates.map((_, position) => gateCard(tube, position)));
 }
 
 function followLink() {
-  const match = /^#tube=(.*)$/.exec(location.hash);
+  const match = /^#(tube|gate)=(.*)$/.exec(location.hash);
   if (!match) return;
-  let id = match[1];
+  let id = match[2];
   try { id = decodeURIComponent(id); } catch (error) { /* a lone % sign: take the text as it stands */ }
-  const index = data.tubes.findIndex((tube) => tube.id === id);
-  if (index >= 0) { chooseTube(index, false); byId("gating").scrollIntoView(); }
+  if (match[1] === "tube") {
+    const index = data.tubes.findIndex((tube) => tube.id === id);
+    if (index >= 0) openTube(index);
+  } else {
+    const index = data.gates.findIndex(([strategy, path]) => strategy + "/" + path === id);
+    if (index >= 0) { chooseGate(index, false); byId("sheet").scrollIntoView(); }
+  }
 }
 
 function setUpGating() {
   if (!data.tubes.length) { byId("gating-body").append(el("p", { class: "none" }, "No tube was gated.")); return; }
-  const mode = (name, label) => el("button", { "data-mode": name, onclick: () => { gating.mode = name; drawGating(); } }, label);
+  const list = el("ul", { id: "tube-list", role: "listbox", "aria-label": "Tubes", tabindex: 0, onkeydown: (event) => {
+    const by = { ArrowDown: 1, ArrowUp: -1, PageDown: 10, PageUp: -10, Home: -1e9, End: 1e9 }[event.key];
+    if (by === undefined) return;
+    const shown = shownTubes(), next = shown[Math.min(Math.max(shown.indexOf(gating.tube) + by, 0), shown.length - 1)];
+    if (next !== undefined) chooseTube(next, true);
+    event.preventDefault();
+  } });
   byId("gating-body").append(
-    el("div", { class: "controls", id: "gating-mode" }, mode("tube", "One tube, all gates"), mode("gate", "One gate, all tubes"), el("span", { id: "gating-hint" }, "← and → change the tube while this section is in view")),
     el("div", { class: "viewer" },
-      el("div", { class: "chooser" }, el("input", { type: "search", placeholder: "subject, visit, tube, arm …", "aria-label": "Search tubes", oninput: (event) => { gating.search = event.target.value; drawList(); drawGating(); } }),
-        el("small", { id: "tube-count" }), el("ul", { id: "tube-list", role: "listbox", "aria-label": "Tubes" })),
-      el("div", {}, el("div", { class: "bar", id: "gating-bar" }), el("div", { class: "cards", id: "gating-cards" }))));
+      el("div", { class: "chooser" }, el("input", { type: "search", id: "tube-search", placeholder: "subject, visit, tube, arm …", "aria-label": "Search tubes", oninput: (event) => { gating.search = event.target.value; drawList(); markTube(); drawTube(); } }),
+        el("small", { id: "tube-count" }), list, el("small", {}, "← and → change the tube while this section is in view")),
+      el("div", {}, el("div", { class: "bar", id: "gating-bar" }), el("div", { id: "gating-tree" }), el("div", { class: "cards", id: "gating-cards" }))));
   gating.tube = data.tubes.findIndex((tube) => tube.block >= 0);
   drawList();
-  drawGating();
-  followLink();
+  markTube();
+  drawTube();
   window.addEventListener("hashchange", followLink);
   document.addEventListener("keydown", (event) => {
     const box = byId("gating").getBoundingClientRect();
     const typing = event.target.closest && event.target.closest("input, select, textarea");
-    if (typing || gating.mode !== "tube" || event.altKey || event.ctrlKey || event.metaKey || box.bottom < 80 || box.top > window.innerHeight - 80) return;
+    if (typing || event.altKey || event.ctrlKey || event.metaKey || box.bottom < 80 || box.top > window.innerHeight - 80) return;
     if (event.key === "ArrowLeft") step(-1);
     else if (event.key === "ArrowRight") step(1);
     else return;
