@@ -97,3 +97,18 @@ def test_demo_runs_whole(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     assert (tmp_path / "d" / "results" / "report.html").is_file()
     assert (tmp_path / "d" / "truth" / "counts.csv").is_file()
+
+
+def test_simulate_writes_a_trial_that_can_be_checked(tmp_path: Path) -> None:
+    folder = tmp_path / "trial"
+    result = call("simulate", folder, "--subjects", 2, "--events", 300, "--visits", "BL,M3", "--jobs", 1)
+    assert result.exit_code == 0, result.output
+    assert "Simulated 2 subjects, 16 tubes, 0 missed visits" in result.output
+    sheets = {path.name for path in folder.glob("*.csv")}
+    assert sheets == {
+        "samples.csv", "dosing.csv", "serum.csv", "vitals.csv", "labs.csv", "conmeds.csv", "scores.csv", "ae.csv",
+        "controls.csv",
+    }  # fmt: skip
+    checked = call("check", folder / "study.yaml")
+    assert checked.exit_code == 0, checked.output
+    assert "16 tubes, 0 problems, 0 notices" in checked.output

@@ -83,7 +83,7 @@ def test_the_simulated_trial_carries_ids_dates_and_comments(tmp_path: Path) -> N
     assert len(fcs) == 20
     for reasons in fcs.values():
         assert ("file name", "identifier") in reasons
-        assert {where for where, _ in reasons} <= {"file name", "$COM", "TUBE NAME", "$DATE", "$FIL", "$SRC"}
+        assert {where for where, _ in reasons} <= {"file name", "$COM", "$CYTSN", "TUBE NAME", "$DATE", "$FIL", "$SRC"}
     assert {("column subject", "identifier"), ("column collection_date", "date or time")} <= found["samples.csv"]
     deidentify(tmp_path / "demo", tmp_path / "out", KEY)
     assert findings(tmp_path / "out") == {}

@@ -5,12 +5,15 @@ from __future__ import annotations
 from datetime import date
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from il2cyto.simulate.analytes import ANALYTES, as_reported, draw_serum
-from il2cyto.simulate.biology import RESPONSE_SD, course_level, draw_subject, draw_visit, log_fold
+from il2cyto.simulate.biology import RESPONSE_SD, Subject, course_level, draw_subject, draw_visit, log_fold
+from il2cyto.simulate.course import drift_level, potency
+from il2cyto.simulate.design import VISITS
 from il2cyto.simulate.plan import plan_trial
 from il2cyto.simulate.quantities import CELLS, Quantity
 
@@ -47,6 +50,18 @@ def test_the_dose_of_the_day_itself_has_no_effect_yet() -> None:
     assert course_level(5, FIVE) == course_level(5, FIVE[:4])
 
 
+def test_later_courses_do_less() -> None:
+    days = [14 * c + k for c in range(13) for k in range(1, 6)]
+    tired = course_level(174, days, [potency((day - 1) // 14, 0.2) for day in days])
+    assert tired / course_level(174, days) == pytest.approx(potency(12, 0.2), abs=0.01)
+    assert potency(0, 0.2) == 1.0
+    assert course_level(174, days, [1.0] * len(days)) == course_level(174, days)
+
+
+def test_drift_peaks_at_half_a_year() -> None:
+    assert [round(drift_level(day), 2) for day in (-5, 1, 92, 183, 366)] == [0, 0, 0.5, 1, 0.4]
+
+
 def test_controls_get_no_doses() -> None:
     assert draw_subject(1, [1], list(CELLS), date(2020, 8, 15)).dose_days == ()
 
@@ -73,19 +88,56 @@ def test_a_share_doubles_at_its_median() -> None:
     assert quantity.value(0.0, quantity.log_peak()) == pytest.approx(0.110)
 
 
-def test_baseline_has_the_stated_median_and_spread() -> None:
-    drawn = [
-        draw_visit(draw_subject(i, [5], list(CELLS), date(2020, 8, 15)), "BL", 1, [6, i]).values for i in range(3000)
-    ]
+@pytest.fixture(scope="module")
+def population() -> tuple[list[Subject], dict[str, pd.DataFrame]]:
+    """1,500 subjects without treatment, and their quantities at every visit."""
+    subjects = [draw_subject(2 * i + 1, [5], list(CELLS), date(2020, 8, 15)) for i in range(1500)]
+    values = {
+        visit: pd.DataFrame([draw_visit(s, visit, 1, [6, i, k]).values for i, s in enumerate(subjects)])
+        for k, visit in enumerate(VISITS)
+    }
+    return subjects, values
+
+
+def per_ul(values: pd.DataFrame) -> pd.DataFrame:
+    cd4 = values["t"] * values["cd4_of_t"]
+    return np.log(pd.DataFrame({"cd4": cd4, "treg": cd4 * values["treg_of_cd4"]}))
+
+
+def test_baseline_has_the_stated_median_and_spread(population: tuple[list[Subject], dict[str, pd.DataFrame]]) -> None:
+    subjects, visits = population
+    lupus = np.array([s.diagnosis == "SLE" and not s.nephritis for s in subjects])
+    baseline = visits["BL"][lupus]
     for name in ("b", "nk_bright", "neut"):
-        log = np.log([one[name] for one in drawn])
-        quantity = CELLS[name]
-        assert np.median(log) == pytest.approx(np.log(quantity.median), abs=0.05)
-        assert log.std() == pytest.approx(np.hypot(quantity.omega, quantity.sigma), rel=0.05)
-    treg = np.log([one["t"] * one["cd4_of_t"] * one["treg_of_cd4"] for one in drawn])
+        log = np.log(baseline[name])
+        assert log.median() == pytest.approx(np.log(CELLS[name].median), abs=0.05)
+        assert log.std() == pytest.approx(np.hypot(CELLS[name].omega, CELLS[name].sigma), rel=0.06)
+    treg = per_ul(baseline)["treg"]
     # published counts: a median of 26 per µL, and a between-subject SD of 0.50 to 0.53 on the log scale
-    assert np.exp(np.median(treg)) == pytest.approx(28, abs=3)
-    assert treg.std() == pytest.approx(0.58, abs=0.04)
+    assert np.exp(treg.median()) == pytest.approx(28, abs=3)
+    assert treg.std() == pytest.approx(0.54, abs=0.04)
+
+
+def test_treg_go_with_cd4_and_children_keep_to_themselves(
+    population: tuple[list[Subject], dict[str, pd.DataFrame]],
+) -> None:
+    subjects, visits = population
+    lupus = np.array([s.diagnosis == "SLE" and not s.nephritis for s in subjects])
+    assert per_ul(visits["BL"][lupus]).corr().loc["cd4", "treg"] == pytest.approx(0.62, abs=0.06)
+    treg = pd.DataFrame({visit: per_ul(values)["treg"][lupus] for visit, values in visits.items()}).corr()
+    # children resemble themselves less the longer ago it is
+    along = [treg.loc["BL", visit] for visit in ("M1", "M3", "M6", "M12")]
+    assert along == sorted(along, reverse=True)
+    assert 0.5 < along[-1] < along[1] < 0.76
+
+
+def test_severity_confounds_where_asked_to() -> None:
+    plan = plan_trial(n_subjects=400, seed=3, visits=("BL",), missing_visits=0, confounding=1.0)
+    severity = {arm: np.mean([s.severity for s in plan.subjects if s.arm == arm]) for arm in ("IL2", "STD")}
+    assert severity["IL2"] - severity["STD"] == pytest.approx(1.0, abs=0.3)
+    both = list(zip(plan.blood, plan.subjects, strict=True))
+    cells = {arm: np.mean([np.log(blood["t"]) for blood, s in both if s.arm == arm]) for arm in severity}
+    assert cells["IL2"] < cells["STD"]
 
 
 def test_only_the_treated_arm_rises() -> None:

@@ -13,6 +13,9 @@ from il2cyto.fcs import read_fcs
 from il2cyto.gating import read_strategy
 from il2cyto.panel import Panel
 from il2cyto.simulate import PANELS, POPULATIONS, plan_trial, population_path, write_tube
+from il2cyto.simulate.phenotypes import cell_classes
+from il2cyto.simulate.populations import members
+from il2cyto.simulate.tube import artefacts
 
 GATING = Path(__file__).parents[2] / "gating"
 TUBES = list(PANELS)
@@ -40,9 +43,9 @@ def test_the_panel_of_the_other_instrument_covers_every_marker(tube: str) -> Non
     assert panel.markers["CD25"].channel == "PE-Cy5-A"
 
 
-def gated(folder: Path, tube: str, seed: int, subject: str, visit: str, *, separable: bool = True) -> pd.DataFrame:
+def gated(folder: Path, tube: str, seed: int, subject: str, visit: str) -> pd.DataFrame:
     """Gated against true counts of one tube: columns ``population, name, events, count, definition``."""
-    plan = plan_trial(seed=seed, missing_visits=0, separable=separable)
+    plan = plan_trial(seed=seed, missing_visits=0)
     spec = next(one for one in plan.tubes if one.tube_id == f"{subject}-{visit}-{tube}")
     truth = write_tube(spec, folder).counts
     strategy = read_strategy(GATING / PANELS[tube].strategy)
@@ -71,10 +74,44 @@ def test_every_population_is_recovered(tmp_path: Path, tube: str, seed: int, sub
     assert ((rare["count"].astype(float) - rare["events"]).abs() <= 2 * np.sqrt(rare["events"]) + 1).all()
 
 
-@pytest.mark.parametrize("tube", TUBES)
-def test_overlapping_peaks_are_not_recovered(tmp_path: Path, tube: str) -> None:
-    """The recovery above is a property of separable tubes, not of the comparison."""
-    assert too_far(gated(tmp_path, tube, 20200815, "P001", "M1", separable=False)).any()
+def agreement(folder: Path, tube: str) -> pd.DataFrame:
+    """Per population of an overlapping tube: true events, gated events and F1 of the membership."""
+    plan = plan_trial(seed=20200815, missing_visits=0, separable=False)
+    spec = next(one for one in plan.tubes if one.tube_id == f"P001-BL-{tube}")
+    write_tube(spec, folder)
+    result = read_strategy(GATING / PANELS[tube].strategy).apply(read_fcs(folder / "fcs" / f"{spec.tube_id}.fcs"))
+    panel = PANELS[tube]
+    classes = [*cell_classes(panel, spec.blood), *artefacts(panel)]
+    with np.load(folder / "truth" / "labels" / f"{spec.tube_id}.npz") as archive:
+        assert archive["names"].tolist() == [one.name for one in classes]
+        labels = archive["labels"]
+    rows = {}
+    for name, held in members(tube, classes).items():
+        true, found = held[labels], result.membership(name)
+        rows[name] = (true.sum(), found.sum(), 2 * (true & found).sum() / (true.sum() + found.sum()))
+    return pd.DataFrame.from_dict(rows, orient="index", columns=["true", "gated", "f1"])
+
+
+@pytest.mark.parametrize(
+    ("tube", "clear", "mixed"),
+    [
+        ("TBNK", ("CD4", "CD8", "B", "NK"), ()),
+        ("TREG", ("CD4", "Treg"), ("Tconv_CD25",)),
+        ("TH17", ("CD4", "memory"), ("Th1", "Th2", "Th17", "Th17.1")),
+        ("NK", ("NK", "CD56dim", "CD56bright"), ("CD56bright_CD25", "NK_CD69")),
+    ],
+)
+def test_overlapping_populations_are_mixed_cell_by_cell(
+    tmp_path: Path, tube: str, clear: tuple[str, ...], mixed: tuple[str, ...]
+) -> None:
+    """Fixed gates sort lineages nearly without error, chemokine receptors and CD25 with the error that they have."""
+    found = agreement(tmp_path, tube)
+    assert (found.loc[list(clear), "f1"] > 0.97).all(), found.loc[list(clear)]
+    assert found.loc[list(mixed), "f1"].between(0.85, 0.985).all(), found.loc[list(mixed)]
+    # lost and gained cells balance to within a tenth, and better for the lineages
+    ratio = found["gated"] / found["true"]
+    assert (abs(ratio[list(clear)] - 1) < 0.05).all()
+    assert (abs(ratio[list(mixed)] - 1) < 0.20).all()
 
 
 @pytest.mark.parametrize("tube", TUBES)

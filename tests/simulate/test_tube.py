@@ -10,7 +10,8 @@ from scipy import stats
 
 from il2cyto.simulate import PANELS, SimulatedTube, TubeSpec, simulate_tube
 from il2cyto.simulate.biology import VisitTruth, draw_subject, draw_visit
-from il2cyto.simulate.optics import spill
+from il2cyto.simulate.instruments import Batch, make_batch
+from il2cyto.simulate.optics import brightness, spill
 from il2cyto.simulate.panels import SATURATION
 from il2cyto.simulate.quantities import CELLS
 
@@ -42,7 +43,7 @@ def test_shapes_and_types(blood: VisitTruth, panel: str) -> None:
     tube = make(blood, panel)
     n, p = tube.events.shape
     assert tube.events.dtype == np.float32
-    assert tube.labels.dtype == np.uint16
+    assert tube.labels.dtype == tube.faulty.dtype == np.uint8
     assert tube.labels.shape == (n,)
     assert p == len(tube.channels) == len(tube.markers) <= 18
     assert tube.spillover.shape == (len(tube.detectors),) * 2
@@ -158,20 +159,63 @@ def test_the_first_second_is_unstable_and_dim(blood: VisitTruth) -> None:
     assert np.median(forward[unstable]) < 0.85 * np.median(forward[~unstable])
 
 
-def test_interleukin_2_raises_cd25_of_treg() -> None:
+@pytest.mark.parametrize(
+    ("panel", "cells", "gain"),
+    [("TREG", "Treg memory", 0.4), ("TREG", "Tconv memory CD25+", 0.25), ("NK", "NK CD56bright", 0.4)],
+)
+def test_interleukin_2_raises_cd25(panel: str, cells: str, gain: float) -> None:
     subject = draw_subject(0, [11], list(CELLS), date(2020, 8, 15))
     medians = []
     for day in (1, 6):
-        tube = make(draw_visit(subject, "M1", day, [1]), "TREG", 20_000)
-        treg = np.array([one.startswith("Treg memory") for one in tube.label_names])[tube.labels]
-        medians.append(np.median(tube.events[treg, tube.markers.index("CD25")]))
-    assert medians[1] / medians[0] == pytest.approx(1 + 0.4 * 0.632, abs=0.05)
+        tube = make(draw_visit(subject, "M1", day, [1]), panel, 60_000)
+        held = np.array([one.startswith(cells) and "CD25-" not in one for one in tube.label_names])[tube.labels]
+        medians.append(np.median(tube.events[held, tube.markers.index("CD25")]))
+    assert medians[1] / medians[0] == pytest.approx(1 + gain * 0.632, abs=0.06)
 
 
-def test_overlapping_peaks_are_wider_and_dimmer(blood: VisitTruth) -> None:
-    logs = [
-        np.log(tube.events[share(tube, "B"), tube.markers.index("CD19")])
-        for tube in (make(blood, "TBNK"), make(blood, "TBNK", separable=False))
-    ]
-    assert logs[1].std() / logs[0].std() == pytest.approx(2.0, abs=0.15)
-    assert np.median(logs[1]) - np.median(logs[0]) == pytest.approx(np.log(0.5), abs=0.08)
+def test_recently_activated_cells_have_less_cd127_than_rested_ones_and_more_than_treg(blood: VisitTruth) -> None:
+    tube = make(blood, "TREG", 60_000)
+    cd127 = tube.events[:, tube.markers.index("CD127")]
+
+    def median(word: str) -> float:
+        return float(np.median(cd127[np.array([word in one for one in tube.label_names])[tube.labels]]))
+
+    assert 2 * median("Treg memory") < median(" recent") < 0.75 * median(" rested")
+
+
+def test_overlapping_peaks_are_those_of_the_table(blood: VisitTruth) -> None:
+    for separable in (True, False):
+        tube = make(blood, "TBNK", 20_000, separable=separable)
+        logs = np.log(tube.events[share(tube, "B"), tube.markers.index("CD19")])
+        look = brightness("CD19", "pos", separable)
+        assert np.median(logs) == pytest.approx(np.log(look.median), abs=0.15)
+        assert logs.std() == pytest.approx(look.spread, rel=0.1)
+
+
+def batch_of(shift: float = 1.0) -> Batch:
+    return make_batch(4, 1, 0, shift)
+
+
+def test_a_batch_shifts_gains_and_spillover_and_its_own_matrix_undoes_both(blood: VisitTruth) -> None:
+    batch = batch_of(3.0)
+    tube = make(blood, "TREG", 20_000, batch=batch)
+    plain = make(blood, "TREG", 20_000)
+    assert not np.allclose(tube.spillover, plain.spillover, atol=0.01)
+    columns = [tube.channels.index(name) for name in tube.detectors]
+    t_cells = np.array([one.startswith(("Tconv", "Treg", "CD8")) for one in tube.label_names])[tube.labels]
+    light = np.linalg.solve(tube.spillover.T, tube.events[:, columns].T.astype(float)).T
+    cd3 = tube.markers.index("CD3") - 3
+    assert np.median(light[t_cells, cd3]) == pytest.approx(12_000 * batch.gains["BUV496-A"], rel=0.08)
+    none = make(blood, "TREG", 20_000, batch=batch_of(0.0))
+    np.testing.assert_array_equal(none.spillover, plain.spillover)
+    np.testing.assert_array_equal(none.events, plain.events)
+
+
+def test_a_stain_without_a_marker_has_the_same_cells_and_no_light(blood: VisitTruth) -> None:
+    tube = make(blood, "TREG", 20_000, omitted="CD25")
+    treg = np.array([one.startswith("Treg") for one in tube.label_names])[tube.labels]
+    assert treg.sum() > 100
+    columns = [tube.channels.index(name) for name in tube.detectors]
+    light = np.linalg.solve(tube.spillover.T, tube.events[:, columns].T.astype(float)).T
+    assert np.median(light[treg, tube.markers.index("CD25") - 3]) < 300
+    assert np.median(light[treg, tube.markers.index("CD4") - 3]) > 10_000

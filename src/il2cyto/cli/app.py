@@ -17,6 +17,7 @@ from il2cyto.cli.convert import convert
 from il2cyto.cli.deidentify import deidentify
 from il2cyto.cli.export import export
 from il2cyto.cli.recount import recount
+from il2cyto.cli.simulate import simulate
 from il2cyto.errors import Il2CytoError, StudyError
 
 if TYPE_CHECKING:
@@ -192,6 +193,7 @@ app.command("convert")(convert)
 app.command("recount")(recount)
 app.command("deidentify")(deidentify)
 app.add_typer(audit_app, name="audit")
+app.command("simulate")(simulate)
 
 
 def _cores() -> int:

@@ -53,7 +53,9 @@ def draw_serum(subject: Subject, blood: VisitTruth, seed: Sequence[int]) -> dict
     within = dict(zip(ANALYTES, deviates, strict=True))
     r = TREG_CORRELATION
     within["sCD25"] = r * blood.within["treg_of_cd4"] + float(np.sqrt(1 - r * r)) * within["sCD25"]
-    values = draw_values(subject, blood.day, {name: one.quantity for name, one in ANALYTES.items()}, within)
+    values = draw_values(
+        subject, blood.visit, blood.day, {name: one.quantity for name, one in ANALYTES.items()}, within
+    )
     if blood.day - 1 in subject.dose_days:
         values["IL-2"] *= 1 + DRUG_NEXT_DAY
     return values

@@ -8,7 +8,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from il2cyto.simulate.panels import TubePanel, level
+from il2cyto.simulate.overlap import OVERLAPPING, SCATTER_WIDENING, STAINING_SD, TALLEST_PAIR
+from il2cyto.simulate.panels import Level, TubePanel, level
 from il2cyto.simulate.phenotypes import CellClass
 from il2cyto.simulate.populations import BEAD, BEAD_DOUBLET, DEAD, DEBRIS, RED_CELL
 
@@ -17,11 +18,8 @@ _PHOTON_VARIANCE: Final = 6.0
 _ELECTRONIC_SD: Final = 80.0
 #: SD (log) of staining from tube to tube, per detector.
 _STAINING_SD: Final = 0.02
-#: Overlapping peaks: factors of every spread and of every level above the negative one.
-_OVERLAP: Final = (2.0, 0.5)
-#: CD25 on Treg and CD56bright NK rises by this share at full drug effect.
-_CD25_GAIN: Final = 0.4
-_CD25_RAISED: Final = frozenset({"hi", "naive_hi", "induced"})
+#: By what share CD25 rises at full drug effect: on Treg, on CD56bright NK, and less on activated conventional cells.
+_CD25_GAIN: Final = {"hi": 0.4, "naive_hi": 0.4, "induced": 0.4, "lo": 0.25}
 #: Classes that scatter more also shine more by themselves.
 _AUTOFLUORESCENCE: Final = {"monocyte": 3.0, "neutrophil": 3.0, "eosinophil": 6.0}
 #: Forward and side scatter: median area and SD of its logarithm.
@@ -39,6 +37,18 @@ _SCATTER: Final[dict[str, tuple[float, float, float, float]]] = {
 _HEIGHT_PER_AREA: Final = 0.9
 
 
+def brightness(marker: str, name: str, separable: bool) -> Level:
+    """Brightness of a level of a marker, among separable or overlapping populations.
+
+    Examples
+    --------
+    >>> brightness("CCR6", "pos", False).spread > brightness("CCR6", "pos", True).spread
+    True
+    """
+    own = OVERLAPPING.get(marker, {}) if not separable else {}
+    return own[name] if name in own else level(marker, name)
+
+
 class Optics:
     """Draws the scatter and the light of events of given classes.
 
@@ -49,7 +59,7 @@ class Optics:
     course
         Level of the drug effect, which raises CD25.
     separable
-        ``False`` widens and dims the peaks so that they overlap.
+        ``False`` lets the peaks overlap as in `il2cyto.simulate.overlap`.
     """
 
     def __init__(
@@ -61,8 +71,6 @@ class Optics:
         course: float = 0.0,
         separable: bool = True,
     ) -> None:
-        widening, dimming = (1.0, 1.0) if separable else _OVERLAP
-        gain = 1.0 + _CD25_GAIN * course
         median = np.empty((len(classes), len(panel.markers)), dtype=np.float32)
         spread = np.empty_like(median)
         scatter = np.empty((len(classes), 4), dtype=np.float32)
@@ -71,17 +79,18 @@ class Optics:
             scatter[i] = _SCATTER.get(one.kind, (1.0, 0.0, 1.0, 0.0))
             for j, marker in enumerate(panel.markers):
                 name = one.level(marker)
-                brightness = level(marker, name)
-                factor = _AUTOFLUORESCENCE.get(one.kind, 1.0) if name == "neg" else dimming
-                factor *= gain if marker == "CD25" and name in _CD25_RAISED else 1.0
-                median[i, j] = brightness.median * factor
-                spread[i, j] = brightness.spread * widening
-        staining = np.exp(rng.normal(0.0, _STAINING_SD, size=len(panel.markers)))
+                look = brightness(marker, name, separable)
+                factor = _AUTOFLUORESCENCE.get(one.kind, 1.0) if name == "neg" else 1.0
+                factor *= 1.0 + _CD25_GAIN.get(name, 0.0) * course if marker == "CD25" else 1.0
+                median[i, j] = look.median * factor
+                spread[i, j] = look.spread
+        scatter[:, 1::2] *= 1.0 if separable else SCATTER_WIDENING
+        staining = np.exp(rng.normal(0.0, _STAINING_SD if separable else STAINING_SD, size=len(panel.markers)))
         self._rng = rng
         self._median = median * staining.astype(np.float32)
         self._spread = spread
         self._scatter = scatter
-        self._tallest_pair = 0.62 if separable else 0.85
+        self._tallest_pair = 0.62 if separable else TALLEST_PAIR
 
     def draw(self, index: NDArray[np.intp]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Fluorescence ``(n, p)`` and scatter ``(n, 3)`` of classes `index`."""

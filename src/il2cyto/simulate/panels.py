@@ -109,7 +109,8 @@ _SPECIAL: Final[Mapping[str, Mapping[str, Level]]] = {
         # on CD56bright NK cells
         "induced": Level(4000.0, 0.24),
     },
-    "CD127": {"lo": Level(480.0, 0.35), "pos": Level(9000.0, 0.24)},
+    # activation takes CD127 down, though not to where Treg are
+    "CD127": {"lo": Level(480.0, 0.35), "mid": Level(5500.0, 0.16), "pos": Level(9000.0, 0.24)},
     "HLA-DR": {"pos": Level(8000.0, 0.28)},
     "FOXP3": {"pos": Level(5500.0, 0.25)},
     "Helios": {"pos": Level(5000.0, 0.25)},

@@ -139,6 +139,13 @@ def _not_helper(blood: VisitTruth) -> list[CellClass]:
     ]
 
 
+def _recent(cell: CellClass, share: float) -> list[CellClass]:
+    """Split off the recently activated part of cells that show activation: it has less CD127."""
+    if all(cell.level(marker) == "neg" for marker in ("CD25", "HLA-DR", "Ki67")):
+        return [cell]
+    return [cell.part("recent", share, CD127="mid"), cell.part("rested", 1 - share)]
+
+
 def _treg(blood: VisitTruth) -> list[CellClass]:
     counts = _helper_counts(blood)
     naive = _cell("Tconv naive", counts["tconv_naive"], {**_CONVENTIONAL, "CD45RA": "pos"})
@@ -146,6 +153,7 @@ def _treg(blood: VisitTruth) -> list[CellClass]:
     activated = split([memory], "CD25", blood["cd25_of_tconv_memory"], "lo")
     activated = split(activated, "HLA-DR", blood["hladr_of_tconv_memory"])
     activated = split(activated, "Ki67", blood["ki67_of_tconv_memory"])
+    activated = [part for cell in activated for part in _recent(cell, blood["cd127lo_of_tconv_active"])]
 
     regulatory = {**_HELPER, "CD25": "hi", "CD127": "lo"}
     resting = _cell("Treg naive", counts["treg_naive"], {**regulatory, "CD25": "naive_hi", "CD45RA": "pos"})

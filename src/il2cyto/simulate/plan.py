@@ -2,44 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import Final
+from functools import lru_cache
+from typing import Any, Final
 
 import numpy as np
 
-from il2cyto.errors import ParameterError, did_you_mean
 from il2cyto.simulate.analytes import ANALYTES
 from il2cyto.simulate.biology import Subject, VisitTruth, draw_subject, draw_visit
+from il2cyto.simulate.design import DEMO, VISITS, PlannedVisit, TrialDesign
+from il2cyto.simulate.faults import draw_fault
+from il2cyto.simulate.instruments import Batch, make_batch, place
 from il2cyto.simulate.panels import PANELS
 from il2cyto.simulate.quantities import CELLS
+from il2cyto.simulate.streams import entropy, stream
 from il2cyto.simulate.tube import TubeSpec
 
+__all__ = ["VISITS", "PlannedVisit", "TrialPlan", "plan_trial"]
 
-@dataclass(frozen=True)
-class PlannedVisit:
-    """A visit of the protocol; `window` and `target_day` are study days, `spread` is how far real visits stray."""
-
-    label: str
-    number: int
-    target_day: int
-    window: tuple[int, int]
-    spread: int
-
-
-#: Visits that can be simulated. Windows meet at the midpoints between targets.
-VISITS: Final[Mapping[str, PlannedVisit]] = {
-    "BL": PlannedVisit("Baseline", 0, 1, (-28, 1), 0),
-    "M1": PlannedVisit("Month 1", 1, 30, (2, 60), 3),
-    "M3": PlannedVisit("Month 3", 2, 91, (61, 136), 5),
-    "M6": PlannedVisit("Month 6", 3, 182, (137, 273), 7),
-    "M12": PlannedVisit("Month 12", 4, 365, (274, 456), 14),
-}
-
-#: Every draw has its own stream, named here, so that no draw depends on how many others were made.
-_STREAMS: Final = {"subject": 0, "day": 1, "blood": 2, "serum": 3, "tube": 4, "lot": 5, "missing": 6}
-_FIRST_DAY: Final = date(2020, 8, 15)
+#: First day on which a child was enrolled.
+FIRST_DAY: Final = date(2020, 8, 15)
+#: Live lymphocytes in the tubes of a lymphopenic child.
+FEW_LYMPHOCYTES: Final = 3_000
+_make_batch = lru_cache(maxsize=256)(make_batch)
 
 
 @dataclass(frozen=True)
@@ -56,57 +42,46 @@ class TrialPlan:
         Subject and visit of the visits that did not take place.
     """
 
-    seed: int
-    visits: tuple[str, ...]
-    separable: bool
-    cv_pipetting: float
-    cv_lot: float
+    design: TrialDesign
     subjects: tuple[Subject, ...]
     blood: tuple[VisitTruth, ...] = field(repr=False)
     tubes: tuple[TubeSpec, ...] = field(repr=False)
     missing: tuple[tuple[str, str], ...]
 
-    def entropy(self, stream: str, subject: Subject, visit: str) -> tuple[int, ...]:
+    @property
+    def seed(self) -> int:
+        """Seed of the trial."""
+        return self.design.seed
+
+    @property
+    def visits(self) -> tuple[str, ...]:
+        """Visits in the order of time."""
+        return self.design.visits
+
+    @property
+    def batches(self) -> tuple[Batch, ...]:
+        """Batches in which tubes were measured, by id."""
+        found = {spec.batch.id: spec.batch for spec in self.tubes if spec.batch is not None}
+        return tuple(found[name] for name in sorted(found))
+
+    def number(self, subject: str) -> int:
+        """Place of a subject, 0 for the first; keys its streams."""
+        return int(subject[1:]) - 1
+
+    def entropy(self, name: str, subject: Subject, visit: str) -> tuple[int, ...]:
         """Seed of a stream of draws for one subject and visit."""
-        return _entropy(self.seed, stream, self.subjects.index(subject), VISITS[visit].number)
+        return entropy(self.seed, name, self.number(subject.id), VISITS[visit].number)
 
 
-def _entropy(seed: int, stream: str, *numbers: int) -> tuple[int, ...]:
-    return (seed, _STREAMS[stream], *numbers)
+def plan_trial(design: TrialDesign | None = None, **changes: Any) -> TrialPlan:
+    """Draw subjects, visits and blood, and specify every tube.
 
-
-def _check(n_subjects: int, visits: Sequence[str], seed: int, lymphocytes: Sequence[int], missing_visits: int) -> None:
-    if n_subjects < 2:
-        raise ParameterError(f"n_subjects = {n_subjects}: two arms need at least 2 subjects")
-    if not visits or len(set(visits)) != len(visits):
-        raise ParameterError(f"visits = {list(visits)}: wants at least one visit, each once")
-    for visit in visits:
-        if visit not in VISITS:
-            raise ParameterError(
-                f"visits: {visit!r} is not one of {', '.join(VISITS)}{did_you_mean(visit, list(VISITS))}"
-            )
-    if seed < 0:
-        raise ParameterError(f"seed = {seed}: wants a whole number from 0")
-    if min(lymphocytes) < 100:
-        raise ParameterError(f"lymphocytes = {min(lymphocytes)}: every tube wants at least 100")
-    possible = n_subjects * sum(visit != "BL" for visit in visits)
-    if not 0 <= missing_visits <= possible:
-        raise ParameterError(f"missing_visits = {missing_visits}: wants 0 to {possible}; the baseline is never missed")
-
-
-def plan_trial(
-    *,
-    n_subjects: int = 6,
-    visits: Sequence[str] = ("BL", "M1", "M3"),
-    seed: int = 20200815,
-    lymphocytes: int = 50_000,
-    separable: bool = True,
-    tbnk_lymphocytes: int = 12_000,
-    missing_visits: int = 1,
-    cv_pipetting: float = 0.025,
-    cv_lot: float = 0.02,
-) -> TrialPlan:
-    """Draw subjects, visits and blood, and specify every tube; see `simulate_trial` for the parameters.
+    Parameters
+    ----------
+    design
+        What to simulate; the demo by default.
+    changes
+        Fields of `TrialDesign` that differ from `design`.
 
     Raises
     ------
@@ -119,52 +94,98 @@ def plan_trial(
     >>> len(plan.subjects), len(plan.tubes), len(plan.missing)
     (6, 68, 1)
     """
-    _check(n_subjects, visits, seed, (lymphocytes, tbnk_lymphocytes), missing_visits)
-    chosen = tuple(visit for visit in VISITS if visit in visits)
+    design = replace(design or DEMO, **changes)
+    seed = design.seed
     quantities = (*CELLS, *ANALYTES)
-    subjects = tuple(draw_subject(i, _entropy(seed, "subject"), quantities, _FIRST_DAY) for i in range(n_subjects))
-    can_miss = [(i, visit) for i in range(n_subjects) for visit in chosen if visit != "BL"]
-    rng = np.random.default_rng(_entropy(seed, "missing"))
-    missed = {can_miss[k] for k in rng.choice(len(can_miss), size=missing_visits, replace=False)} if can_miss else set()
-
+    subjects = tuple(
+        draw_subject(
+            number,
+            entropy(seed, "subject"),
+            quantities,
+            FIRST_DAY,
+            confounding=design.confounding,
+            missed_doses=design.missed_doses,
+            tachyphylaxis=design.tachyphylaxis,
+            lymphopenic=design.is_lymphopenic(number),
+        )
+        for number in range(design.n_subjects)
+    )
+    missed = _missed(design)
     blood, tubes = [], []
-    for i, subject in enumerate(subjects):
-        for visit in chosen:
-            if (i, visit) in missed:
+    for number, subject in enumerate(subjects):
+        for visit in design.visits:
+            if (number, visit) in missed:
                 continue
-            planned = VISITS[visit]
-            stray = np.random.default_rng(_entropy(seed, "day", i, planned.number))
-            day = planned.target_day + int(stray.integers(-planned.spread, planned.spread + 1))
-            truth = draw_visit(subject, visit, day, _entropy(seed, "blood", i, planned.number))
-            # a lot of beads lasts for two visits
-            lot = planned.number // 2
-            lot_rng = np.random.default_rng(_entropy(seed, "lot", lot))
-            stated = int(lot_rng.integers(48_000, 54_000))
-            lot_factor = float(np.exp(lot_rng.normal(0.0, cv_lot)))
+            truth = draw_visit(
+                subject,
+                visit,
+                _day(seed, number, VISITS[visit]),
+                entropy(seed, "blood", number, VISITS[visit].number),
+            )
             blood.append(truth)
-            for k, panel in enumerate(PANELS.values()):
-                tubes.append(
-                    TubeSpec(
-                        tube_id=f"{subject.id}-{visit}-{panel.name}",
-                        panel=panel.name,
-                        blood=truth,
-                        seed=_entropy(seed, "tube", i, planned.number, k),
-                        lymphocytes=tbnk_lymphocytes if panel.whole_blood else lymphocytes,
-                        separable=separable,
-                        beads_per_test=stated,
-                        bead_lot=f"L{lot + 1:03d}",
-                        lot_factor=lot_factor,
-                        cv_pipetting=cv_pipetting,
-                    )
-                )
+            tubes += _tubes(design, number, subject, truth)
     return TrialPlan(
-        seed=seed,
-        visits=chosen,
-        separable=separable,
-        cv_pipetting=cv_pipetting,
-        cv_lot=cv_lot,
+        design=design,
         subjects=subjects,
         blood=tuple(blood),
         tubes=tuple(tubes),
         missing=tuple(sorted((subjects[i].id, visit) for i, visit in missed)),
     )
+
+
+def _missed(design: TrialDesign) -> set[tuple[int, str]]:
+    """Subjects (by number) and visits that do not take place."""
+    can_miss = [(i, visit) for i in range(design.n_subjects) for visit in design.visits if visit != "BL"]
+    if design.missing_visits is None:
+        return {
+            (i, visit)
+            for i, visit in can_miss
+            if stream(design.seed, "missing", i, VISITS[visit].number).random() < VISITS[visit].missed
+        }
+    if not can_miss:
+        return set()
+    chosen = stream(design.seed, "missing").choice(len(can_miss), size=design.missing_visits, replace=False)
+    return {can_miss[k] for k in chosen}
+
+
+def _day(seed: int, number: int, planned: PlannedVisit) -> int:
+    stray = stream(seed, "day", number, planned.number)
+    return planned.target_day + int(stray.integers(-planned.spread, planned.spread + 1))
+
+
+def _tubes(design: TrialDesign, number: int, subject: Subject, truth: VisitTruth) -> list[TubeSpec]:
+    """Specifications of the tubes of one visit."""
+    seed, visit = design.seed, VISITS[truth.visit].number
+    instrument, period = place(seed, number, visit, subject.date_of(truth.day), FIRST_DAY)
+    batch = _make_batch(seed, instrument, period, design.batch_shift)
+    stated, lot, lot_factor = bead_lot(design, visit)
+    few = design.is_lymphopenic(number)
+    wanted = {
+        True: min(design.tbnk_lymphocytes, FEW_LYMPHOCYTES) if few else design.tbnk_lymphocytes,
+        False: min(design.lymphocytes, FEW_LYMPHOCYTES) if few else design.lymphocytes,
+    }
+    return [
+        TubeSpec(
+            tube_id=f"{subject.id}-{truth.visit}-{panel.name}",
+            panel=panel.name,
+            blood=truth,
+            seed=entropy(seed, "tube", number, visit, k),
+            lymphocytes=wanted[panel.whole_blood],
+            separable=design.separable,
+            beads_per_test=stated,
+            bead_lot=lot,
+            lot_factor=lot_factor,
+            cv_pipetting=design.cv_pipetting,
+            batch=batch,
+            faults=draw_fault(stream(seed, "fault", number, visit, k), panel, design.faulty_share),
+        )
+        for k, panel in enumerate(PANELS.values())
+    ]
+
+
+def bead_lot(design: TrialDesign, visit: int) -> tuple[int, str, float]:
+    """Beads per test as stated, name, and true beads per stated one of the lot; a lot lasts for two visits."""
+    lot = visit // 2
+    rng = stream(design.seed, "lot", lot)
+    stated = int(rng.integers(48_000, 54_000))
+    return stated, f"L{lot + 1:03d}", float(np.exp(rng.normal(0.0, design.cv_lot)))

@@ -72,7 +72,7 @@ POPULATIONS: Final[Mapping[str, Mapping[str, Rule]]] = {
         "Treg_ICOS": ("Treg", {"ICOS": _ON}),
         "Treg_CD39": ("Treg", {"CD39": _ON}),
         "Treg_Ki67": ("Treg", {"Ki67": _ON}),
-        "Tconv": ("CD4", {"CD127": ("pos",)}),
+        "Tconv": ("CD4", {"CD127": ("pos", "mid")}),
         "Tconv_naive": ("Tconv", {"CD45RA": _ON}),
         "Tconv_memory": ("Tconv", {"CD45RA": _OFF}),
         "Tconv_CD25": ("Tconv", {"CD25": ("lo",)}),

@@ -68,7 +68,7 @@ def _share(median: float, omega: float, sigma: float, peak: float = 1.0, **more:
 
 #: Cells of the blood. Counts are cells/µL or a ratio of cells; shares are named ``<child>_of_<parent>``.
 CELLS: Final[Mapping[str, Quantity]] = {
-    "t": _count(1140.0, 0.40, 0.15, 1.25, drift=0.05, per_year=-0.035),
+    "t": _count(1140.0, 0.40, 0.15, 1.25, drift=0.06, per_year=-0.035),
     "b": _count(220.0, 0.55, 0.20, 1.20),
     "nk_bright": _count(8.0, 0.45, 0.25, 2.00),
     "nk_dim": _count(100.0, 0.55, 0.25, 1.20),
@@ -83,15 +83,18 @@ CELLS: Final[Mapping[str, Quantity]] = {
     "dn_of_rest": _share(0.12, 0.30, 0.10),
     "nkt_of_cd8": _share(0.10, 0.40, 0.15),
     "nkt_of_cd4": _share(0.01, 0.40, 0.15),
-    "treg_of_cd4": _share(0.055, 0.30, 0.12, 2.00, drift=0.14),
-    "memory_of_tconv": _share(0.38, 0.20, 0.05),
-    "memory_of_treg": _share(0.45, 0.18, 0.06, 1.10),
+    # wider than a share alone would be: with `TREG_ON_T` it gives Treg per µL their published spread
+    "treg_of_cd4": _share(0.055, 0.42, 0.12, 2.00, drift=0.09),
+    "memory_of_tconv": _share(0.38, 0.20, 0.05, per_year=0.03),
+    "memory_of_treg": _share(0.45, 0.18, 0.06, 1.10, per_year=0.02),
     "hladr_of_treg_memory": _share(0.35, 0.20, 0.10, 1.30),
     "foxp3_of_treg": _share(0.90, 0.03, 0.02, 1.02),
     "helios_of_treg": _share(0.80, 0.05, 0.03),
     "icos_of_treg": _share(0.20, 0.25, 0.12, 1.50),
     "cd39_of_treg": _share(0.35, 0.50, 0.06),
     "ki67_of_treg": _share(0.10, 0.25, 0.15, 4.00),
+    # activated conventional cells: interleukin-2 brings some CD25 up on them
+    "cd127lo_of_tconv_active": _share(0.50, 0.20, 0.10),
     "cd25_of_tconv_naive": _share(0.03, 0.25, 0.10, 1.10),
     "cd25_of_tconv_memory": _share(0.22, 0.25, 0.10, 1.10),
     "hladr_of_tconv_memory": _share(0.08, 0.35, 0.15),
@@ -100,7 +103,7 @@ CELLS: Final[Mapping[str, Quantity]] = {
     # effector memory cells of each kind per cell without CXCR3, CCR6 and CCR4 (44 % of them at the medians)
     "th1_per_rest": _count(0.545, 0.30, 0.10),
     "th2_per_rest": _count(0.341, 0.25, 0.10),
-    "th17_per_rest": _count(0.114, 0.45, 0.18, 1.25),
+    "th17_per_rest": _count(0.114, 0.45, 0.18, 1.25, drift=-0.10, per_year=0.05),
     "th17_1_per_rest": _count(0.159, 0.30, 0.12),
     "mixed_per_rest": _count(0.114, 0.20, 0.10),
     "cd161_of_th17": _share(0.60, 0.15, 0.05),
@@ -112,3 +115,24 @@ CELLS: Final[Mapping[str, Quantity]] = {
     "cd69_of_nk_dim": _share(0.06, 0.35, 0.20, 1.20),
     "nkg2a_of_nk_dim": _share(0.45, 0.25, 0.06),
 }
+
+#: Log shift of medians by diagnosis; the medians themselves are those of active childhood lupus.
+DIAGNOSIS_SHIFT: Final[Mapping[str, Mapping[str, float]]] = {
+    "SLE": {},
+    "pSS": {"t": 0.10, "b": 0.10},
+    "JIA": {"t": 0.35, "b": 0.20, "nk_dim": 0.30, "treg_of_cd4": 0.10},
+}
+#: Further shift with lupus nephritis: 4.5 instead of 5.5 % Treg.
+NEPHRITIS_SHIFT: Final[Mapping[str, float]] = {"treg_of_cd4": -0.20}
+#: Correlation of the lasting deviation of a quantity with the severity of the disease.
+SEVERITY: Final[Mapping[str, float]] = {
+    "t": -0.30,
+    "nk_dim": -0.20,
+    "treg_of_cd4": -0.15,
+    "IL-6": 0.40,
+    "IL-10": 0.40,
+    "IFN-g": 0.20,
+    "sCD25": 0.40,
+}
+#: Correlation between subjects of the Treg share with the T cells; it brings that of Treg/µL with CD4/µL to 0.6.
+TREG_ON_T: Final = -0.34

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import pandas as pd
 
+from il2cyto.simulate.activity import draw_activity
 from il2cyto.simulate.analytes import ANALYTES, as_reported, draw_serum
+from il2cyto.simulate.controls import Controls
+from il2cyto.simulate.design import VISITS
+from il2cyto.simulate.laboratory import draw_laboratory
 from il2cyto.simulate.panels import PANELS
-from il2cyto.simulate.plan import VISITS, TrialPlan
+from il2cyto.simulate.plan import TrialPlan
+from il2cyto.simulate.regimen import DOSE_PER_M2
 
-#: Interleukin-2 per m² of body surface and dose, IU.
-DOSE_PER_M2 = 500_000.0
 _DRUG = "rhIL-2"
 #: Population that links each tube of mononuclear cells to the bead tube, there under the same name.
 _CHAINED = {"TREG": "CD4", "TH17": "CD4", "NK": "NK"}
@@ -34,7 +37,7 @@ def study_yaml(plan: TrialPlan) -> str:
     return f"""study: DEMO
 title: Simulated trial of low-dose interleukin-2 with known truth
 description: >-
-  Everything here was simulated with seed {plan.seed}; no patient is behind any number.
+  Everything here was simulated with seed {plan.seed}; no patient is behind any number. The arms were not randomised.
 assumptions:
   - Samples on a dosing day were drawn before the dose.
 arms:
@@ -46,7 +49,7 @@ tubes:
 {chr(10).join(tubes)}
 percent_of: [CD4]
 limits: {{lloq_events: 100, lod_events: 20, min_beads: 1000}}
-errors: {{cv_pipetting: {plan.cv_pipetting:g}, cv_lot: {plan.cv_lot:g}, cv_volume: 0.03, cv_alc: 0.04}}
+errors: {{cv_pipetting: {plan.design.cv_pipetting:g}, cv_lot: {plan.design.cv_lot:g}, cv_volume: 0.03, cv_alc: 0.04}}
 samples: samples.csv
 dosing: dosing.csv
 serum: serum.csv
@@ -56,10 +59,17 @@ serum: serum.csv
 def samples_sheet(plan: TrialPlan) -> pd.DataFrame:
     """One row per tube; beads, lot and blood volume only where beads are counted."""
     subjects = {subject.id: subject for subject in plan.subjects}
+    activity = {name: draw_activity(plan.seed, plan.number(name), subject) for name, subject in subjects.items()}
     rows = []
     for spec in plan.tubes:
         subject = subjects[spec.blood.subject]
         beads = PANELS[spec.panel].whole_blood
+        visit = VISITS[spec.blood.visit].number
+        blood_count = (
+            draw_laboratory(plan.seed, plan.number(subject.id), visit, spec.blood, activity[subject.id])
+            if beads
+            else {}
+        )
         rows.append(
             {
                 "tube_id": spec.tube_id,
@@ -67,7 +77,7 @@ def samples_sheet(plan: TrialPlan) -> pd.DataFrame:
                 "arm": subject.arm,
                 "diagnosis": subject.diagnosis,
                 "sex": subject.sex,
-                "age_years": f"{subject.age_years + spec.blood.day / 365.25:.1f}",
+                "age_years": f"{subject.age_at(spec.blood.day):.1f}",
                 "visit": spec.blood.visit,
                 "collection_date": subject.date_of(spec.blood.day).isoformat(),
                 "tube": spec.panel,
@@ -76,6 +86,9 @@ def samples_sheet(plan: TrialPlan) -> pd.DataFrame:
                 "bead_lot": spec.bead_lot if beads else "",
                 "blood_volume_ul": f"{spec.volume_ul:g}" if beads else "",
                 "dilution": "1" if beads else "",
+                "alc_per_ul": f"{1000 * blood_count['LYM']:.0f}" if beads else "",
+                "batch": spec.batch.id if spec.batch else "",
+                "instrument": spec.batch.instrument if spec.batch else "",
                 "repeat": "",
             }
         )
@@ -83,14 +96,15 @@ def samples_sheet(plan: TrialPlan) -> pd.DataFrame:
 
 
 def dosing_sheet(plan: TrialPlan) -> pd.DataFrame:
-    """One row per dose up to the last visit of the trial, in IU as given (dose per m² times body surface)."""
+    """One row per dose that was given, up to the last visit of the trial, in IU, per m² at the latest visit."""
     last = max(spec.blood.day for spec in plan.tubes)
+    targets = [visit.target_day for visit in VISITS.values()]
     rows = [
         {
             "subject": subject.id,
             "date": subject.date_of(day).isoformat(),
             # vials are drawn up to 10,000 IU
-            "dose": f"{round(DOSE_PER_M2 * subject.bsa_m2, -4):.0f}",
+            "dose": f"{round(DOSE_PER_M2 * subject.bsa_at(max(t for t in targets if t <= day)), -4):.0f}",
             "unit": "IU",
             "route": "subcutaneous",
             "treatment": _DRUG,
@@ -100,6 +114,44 @@ def dosing_sheet(plan: TrialPlan) -> pd.DataFrame:
         if day <= last
     ]
     return pd.DataFrame(rows, columns=["subject", "date", "dose", "unit", "route", "treatment"])
+
+
+def controls_sheet(controls: Controls) -> pd.DataFrame:
+    """One row per control file."""
+    rows = [
+        (
+            stain.control_id,
+            "single_stain" if stain.marker else "unstained",
+            stain.panel,
+            stain.marker,
+            next((one.channel for one in PANELS[stain.panel].detectors if one.marker == stain.marker), ""),
+            stain.batch.id,
+            stain.batch.instrument,
+            controls.acquired[stain.batch.id],
+        )
+        for stain in controls.stains
+    ]
+    for tube in controls.tubes:
+        batch = tube.spec.batch
+        if batch is not None:
+            channel = next((one.channel for one in PANELS[tube.spec.panel].detectors if one.marker == tube.marker), "")
+            rows.append(
+                (
+                    tube.spec.tube_id,
+                    tube.kind,
+                    tube.spec.panel,
+                    tube.marker,
+                    channel,
+                    batch.id,
+                    batch.instrument,
+                    controls.acquired[batch.id],
+                )
+            )
+    sheet = pd.DataFrame(
+        rows, columns=["control_id", "kind", "tube", "marker", "channel", "batch", "instrument", "acquired"]
+    )
+    sheet["fcs"] = "controls/" + sheet["control_id"] + ".fcs"
+    return sheet
 
 
 def serum_sheet(plan: TrialPlan) -> pd.DataFrame:

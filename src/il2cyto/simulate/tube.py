@@ -7,7 +7,7 @@ ends pile up at the top of the range; nothing is cut at zero.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -15,6 +15,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from il2cyto.simulate.biology import VisitTruth
+from il2cyto.simulate.faults import MARGIN, NONE, UNSTABLE_START, Fault, margin_events, weaken
+from il2cyto.simulate.instruments import Batch
 from il2cyto.simulate.optics import Optics, measure
 from il2cyto.simulate.panels import PANELS, SATURATION, SCATTER, TIMESTEP, TubePanel
 from il2cyto.simulate.phenotypes import CellClass, cell_classes, in_tube
@@ -34,6 +36,8 @@ from il2cyto.simulate.populations import (
 UNSTABLE_SECONDS: Final = 1.0
 _UNSTABLE_RATE: Final = 0.6
 _EVENTS_PER_SECOND: Final = 1500.0
+#: SD (log) of the share of dead cells, red cells, debris and doublets between tubes.
+_DIRT_SD: Final = (0.3, 0.3, 0.4, 0.15)
 _CELL_KINDS: Final = ("lymphocyte", "monocyte", "neutrophil", "eosinophil")
 
 
@@ -48,11 +52,17 @@ class TubeSpec:
     lymphocytes
         Live lymphocytes to acquire after the unstable start.
     separable
-        ``True`` keeps all classes far apart; ``False`` widens and dims the peaks so that they overlap.
+        ``True`` keeps all classes far apart; ``False`` lets them overlap as `il2cyto.simulate.overlap` says.
     beads_per_test, bead_lot, lot_factor
         Beads as the pouch says, its lot, and the true number per stated bead. Beads only enter whole-blood tubes.
     volume_ul, cv_pipetting
         Blood as the sheet says, and the CV of what the pipette really gives.
+    batch
+        Instrument and calibration; ``None`` is the instrument that the packaged thresholds were made for.
+    faults
+        What goes wrong while the tube runs.
+    omitted
+        Marker that was left out of the stain (FMO).
     """
 
     tube_id: str
@@ -66,6 +76,21 @@ class TubeSpec:
     lot_factor: float = 1.0
     volume_ul: float = 50.0
     cv_pipetting: float = 0.025
+    batch: Batch | None = None
+    faults: tuple[Fault, ...] = ()
+    omitted: str | None = None
+
+
+@dataclass(frozen=True)
+class SeenFault:
+    """A fault as it stands in the file: numbers of the first and the last event it touches, and how many it does."""
+
+    fault: Fault
+    first_event: int
+    last_event: int
+    n_events: int
+    start_s: float
+    stop_s: float
 
 
 @dataclass(frozen=True)
@@ -77,12 +102,15 @@ class SimulatedTube:
     events
         Stored values, float32 ``(n_events, n_channels)``, in the order in which they were seen.
     labels
-        Class of each event, uint16 ``(n_events,)``: an index into `label_names`.
+        Class of each event, uint8 ``(n_events,)``: an index into `label_names`.
+    faulty
+        What is wrong with each event, uint8 ``(n_events,)``: an index into `il2cyto.simulate.faults.FAULTS`.
     counts
-        One row per population: ``tube_id``, ``population`` (path), ``name``, ``events`` (true number in the file) and
-        ``cells_per_ul`` (in the blood before sampling; NaN where a population is not one of blood cells).
+        One row per population: ``tube_id``, ``population`` (path), ``name``, ``events`` (true number in the file),
+        ``events_sound`` (those without a planted fault) and ``cells_per_ul`` (in the blood before sampling; NaN where a
+        population is not one of blood cells).
     spillover
-        Rows are fluorochromes, columns detectors, in the order of `detectors`.
+        Between stored values: rows are fluorochromes, columns detectors, in the order of `detectors`.
     sampled
         What sampling did: ``volume_factor`` (pipetted over stated blood), ``fraction_acquired`` (of the stated volume).
     """
@@ -91,12 +119,14 @@ class SimulatedTube:
     events: NDArray[np.float32]
     channels: tuple[str, ...]
     markers: tuple[str | None, ...]
-    labels: NDArray[np.uint16]
+    labels: NDArray[np.uint8]
+    faulty: NDArray[np.uint8]
     label_names: tuple[str, ...]
     counts: pd.DataFrame
     detectors: tuple[str, ...]
     spillover: NDArray[np.float64]
     sampled: dict[str, float]
+    faults: tuple[SeenFault, ...]
 
 
 def artefacts(panel: TubePanel) -> list[CellClass]:
@@ -132,11 +162,13 @@ def _draw_counts(
         fraction = min(fraction, 1.0)
     expected = fraction * spec.volume_ul * volume_factor * arriving
     cells = expected.sum()
+    # no two tubes are equally clean
+    dirt = np.exp(np.array(_DIRT_SD) * rng.normal(size=len(_DIRT_SD)))
     extra = {
-        DEAD: 0.005 * cells if panel.whole_blood else 0.04 * cells,
-        RED_CELL: 0.02 * cells,
-        DEBRIS: 0.08 * cells,
-        DOUBLET: 0.02 * cells if panel.whole_blood else 0.03 * cells,
+        DEAD: dirt[0] * (0.005 if panel.whole_blood else 0.04) * cells,
+        RED_CELL: dirt[1] * 0.02 * cells,
+        DEBRIS: dirt[2] * 0.08 * cells,
+        DOUBLET: dirt[3] * (0.02 if panel.whole_blood else 0.03) * cells,
     }
     if panel.whole_blood:
         beads = fraction * spec.beads_per_test * spec.lot_factor
@@ -175,7 +207,9 @@ def simulate_tube(spec: TubeSpec) -> SimulatedTube:
     early = rng.choice(len(classes), size=n_unstable, p=n_classes / n_classes.sum())
     index = np.concatenate([early, rng.permutation(np.repeat(np.arange(len(classes)), n_classes))])
 
-    optics = Optics(rng, panel, classes, course=spec.blood.course, separable=spec.separable)
+    # a stain that was left out changes what is seen, not what the cells are
+    seen = [_without(one, spec.omitted) for one in classes] if spec.omitted else classes
+    optics = Optics(rng, panel, seen, course=spec.blood.course, separable=spec.separable)
     light, scatter = optics.draw(index)
     pairs = np.flatnonzero(index == doublet)
     cells = np.where(np.isin(kinds, _CELL_KINDS), n_classes, 0.0)
@@ -189,14 +223,21 @@ def simulate_tube(spec: TubeSpec) -> SimulatedTube:
     weak = (0.55 + 0.35 * seconds[:n_unstable]) * np.exp(rng.normal(0.0, 0.15, n_unstable))
     light[:n_unstable] *= weak[:, None].astype(np.float32)
     scatter[:n_unstable] *= weak[:, None].astype(np.float32)
+    faulty = np.full(len(index), NONE, dtype=np.uint8)
+    faulty[:n_unstable] = UNSTABLE_START
+    stable = slice(n_unstable, None)
+    for fault in spec.faults:
+        weaken(fault, panel, light[stable], scatter[stable], seconds[stable], faulty[stable])
 
-    spillover = panel.spillover()
-    events = np.empty((len(index), len(panel.channels)), dtype=np.float32)
-    np.minimum(scatter, np.float32(SATURATION), out=events[:, : len(SCATTER)])
-    np.minimum(measure(rng, light, spillover), np.float32(SATURATION), out=events[:, len(SCATTER) : -1])
-    events[:, -1] = np.floor(seconds / TIMESTEP)
+    events, spillover = _record(rng, spec, panel, light, scatter, seconds)
+    for fault in spec.faults:
+        if fault.kind == "margin":
+            rows = n_unstable + margin_events(rng, fault, n_stable)
+            for channel in fault.channels:
+                events[rows, panel.channels.index(channel)] = SATURATION
+            faulty[rows] = MARGIN
 
-    labels = index.astype(np.uint16)
+    labels = index.astype(np.uint8)
     labels[:n_unstable] = np.flatnonzero(kinds == UNSTABLE)[0]
     return SimulatedTube(
         spec=spec,
@@ -204,19 +245,64 @@ def simulate_tube(spec: TubeSpec) -> SimulatedTube:
         channels=panel.channels,
         markers=(*(None for _ in SCATTER), *panel.markers, None),
         labels=labels,
+        faulty=faulty,
         label_names=tuple(one.name for one in classes),
-        counts=_true_counts(spec, panel, classes, labels),
+        counts=_true_counts(spec, panel, classes, labels, faulty),
         detectors=tuple(detector.channel for detector in panel.detectors),
         spillover=spillover,
         sampled=sampled,
+        faults=tuple(_seen(fault, faulty, seconds) for fault in spec.faults),
     )
 
 
+def _without(cell: CellClass, marker: str) -> CellClass:
+    return replace(cell, levels={name: level for name, level in cell.levels.items() if name != marker})
+
+
+def _record(
+    rng: np.random.Generator,
+    spec: TubeSpec,
+    panel: TubePanel,
+    light: NDArray[np.float32],
+    scatter: NDArray[np.float32],
+    seconds: NDArray[np.float64],
+) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """Stored values, and the spillover between them."""
+    events = np.empty((len(seconds), len(panel.channels)), dtype=np.float32)
+    if spec.batch is None:
+        stored = panel.spillover()
+        measured = measure(rng, light, stored)
+    else:
+        scatter *= spec.batch.gain(SCATTER)
+        stored = spec.batch.stored_spillover(panel)
+        gains = spec.batch.gain(tuple(detector.channel for detector in panel.detectors))
+        # light that is spilled and then amplified is amplified light that spills by the stored matrix
+        light *= gains
+        measured = measure(rng, light, stored)
+    np.minimum(scatter, np.float32(SATURATION), out=events[:, : len(SCATTER)])
+    np.minimum(measured, np.float32(SATURATION), out=events[:, len(SCATTER) : -1])
+    events[:, -1] = np.floor(seconds / TIMESTEP)
+    return events, stored
+
+
+def _seen(fault: Fault, faulty: NDArray[np.uint8], seconds: NDArray[np.float64]) -> SeenFault:
+    touched = np.flatnonzero(faulty == fault.code)
+    if not len(touched):
+        return SeenFault(fault, -1, -1, 0, float("nan"), float("nan"))
+    first, last = int(touched[0]), int(touched[-1])
+    return SeenFault(fault, first, last, len(touched), float(seconds[first]), float(seconds[last]))
+
+
 def _true_counts(
-    spec: TubeSpec, panel: TubePanel, classes: list[CellClass], labels: NDArray[np.uint16]
+    spec: TubeSpec,
+    panel: TubePanel,
+    classes: list[CellClass],
+    labels: NDArray[np.uint8],
+    faulty: NDArray[np.uint8],
 ) -> pd.DataFrame:
     """Events and cells/µL of every population of the tube's tree."""
     per_class = np.bincount(labels, minlength=len(classes))
+    sound = np.bincount(labels[faulty == NONE], minlength=len(classes))
     per_ul = np.array([one.per_ul for one in classes])
     kinds = np.array([one.kind for one in classes])
     # dead cells died after the draw: they count as blood cells nowhere, but do not spoil their population
@@ -227,6 +313,7 @@ def _true_counts(
             "population": population_path(panel.name, name),
             "name": name,
             "events": int(per_class[held].sum()),
+            "events_sound": int(sound[held].sum()),
             "cells_per_ul": float(per_ul[held].sum()) if set(kinds[held].tolist()) <= blood else float("nan"),
         }
         for name, held in members(panel.name, classes).items()
