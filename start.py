@@ -24,7 +24,19 @@ ROOT = Path(__file__).resolve().parent
 ENVIRONMENT = ROOT / ".il2cyto-env"
 PYTHON = ENVIRONMENT / "bin" / "python"
 STAMP = ENVIRONMENT / "il2cyto-stamp.json"
-COMMANDS = ("demo", "check", "run", "new", "show", "check-fcs", "deidentify", "export", "convert", "recount")
+COMMANDS = (
+    "demo",
+    "check",
+    "run",
+    "new",
+    "show",
+    "check-fcs",
+    "deidentify",
+    "export",
+    "convert",
+    "recount",
+    "simulate",
+)
 #: FlowKit, the oracle of some tests, needs pandas below 3; pyproject.toml asks for it on Python 3.11 only.
 TEST_EXTRAS = ("test", "oracle")
 INSTALL = ("install", "--quiet", "--disable-pip-version-check")
