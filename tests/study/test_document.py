@@ -59,7 +59,8 @@ RULES = [
     ("from: TBNK/CD4", "from: TBNK", 15, "tubes.TREG.count.from", "TBNK", "for example TBNK/CD4"),
     ("from: TBNK/CD4", "from: TBNKK/CD4", 15, "tubes.TREG.count.from", "TBNKK/CD4", "did you mean 'TBNK'?"),
     ("from: TBNK/CD4", "from: PCT/CD4", 15, "tubes.TREG.count.from", "PCT/CD4", "name one of: TBNK, CELLS, PBMC"),
-    ("from: TBNK/CD4", "from: TREG/CD4", 15, "tubes.TREG.count.from", "TREG/CD4", "no cells/µL of its own; name one of: TBNK"),
+    ("from: TBNK/CD4", "from: TREG/CD4", 15, "tubes.TREG.count.from", "TREG/CD4",
+     "no cells/µL of its own; name one of: TBNK"),
     (", count: {route: none}", "", 18, "tubes.PCT.count", "", "required"),
     ("route: beads, beads: beads", "route: bead, beads: beads", 14, "tubes.TBNK.count.route", "bead", "'beads'?"),
     # the rest

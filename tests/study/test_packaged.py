@@ -17,6 +17,7 @@ from il2cyto.study import (
     packaged_strategy,
     read_study,
     samples,
+    style,
     tubes,
 )
 
@@ -85,22 +86,22 @@ class TestTemplate:
 
     def test_every_option_is_explained(self, tmp_path):
         text = new_study(tmp_path)[0].read_text(encoding="utf-8")
-        keys = {*document.REQUIRED, *document.OPTIONAL, *document.LIMITS, *document.ERRORS, *document.MODEL}
+        keys = {*style.OWN, *document.REQUIRED, *document.OPTIONAL, *document.LIMITS, *document.ERRORS, *document.MODEL}
         for required, optional in (
             document.ARM,
             document.VISIT,
             tubes.TUBE,
             tubes.COUNT,
-            clinical.SERUM,
-            clinical.DOSING,
+            (clinical.SERUM.known, ()),
+            (clinical.DOSING.known, ()),
         ):
             keys.update(required, optional)
-        keys.update(samples.REQUIRED, samples.OPTIONAL, samples.UNITS, samples.REPEATS, samples.SEXES)
+        keys.update(samples.COLUMNS.known, samples.UNITS, samples.REPEATS, samples.SEXES)
         assert keys - set(re.findall(r"[A-Za-z_]+(?::[a-z]+)?", text)) == set()
 
     def test_its_sheet_has_every_column(self, tmp_path):
         header = new_study(tmp_path)[1].read_text().splitlines()[0].split(",")
-        assert set(header) == {*samples.REQUIRED, *samples.OPTIONAL}
+        assert set(header) == set(samples.COLUMNS.known)
 
     def test_nothing_is_overwritten(self, tmp_path):
         (tmp_path / "samples.csv").write_text("mine")

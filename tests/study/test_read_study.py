@@ -86,7 +86,7 @@ def test_the_defaults_are_those_of_the_documentation(folder):
     assert study.limits == Limits(100, 20, 1000)
     assert study.errors == ErrorModel(0.025, 0.02, 0.03, 0.04)
     assert (study.percent_of, study.model_populations, study.treatments) == ((), (), ())
-    assert list(study.dosing.columns) == ["subject", "date", "dose", "unit", "route", "treatment"]
+    assert list(study.dosing.columns) == ["subject", "date", "dose", "unit", "route", "treatment", "time"]
     assert (len(study.dosing), len(study.serum)) == (0, 0)
 
 
@@ -125,7 +125,7 @@ def test_the_sheets_are_tables(folder):
     study = folder.read()
     assert study.dosing.to_dict("records") == [
         {"subject": "A", "date": date(2021, 3, day), "dose": 0.5, "unit": "MIU/m2", "route": "subcutaneous",
-         "treatment": "rhIL-2"}
+         "treatment": "rhIL-2", "time": None}
         for day in (1, 2)
     ]  # fmt: skip
     assert study.serum.to_dict("records") == [

@@ -12,12 +12,13 @@ import pytest
 
 from il2cyto.study import read_study
 from il2cyto.study.findings import Findings
-from il2cyto.study.sheets import read_sheet
+from il2cyto.study.sheets import Columns, read_sheet
 
 
-def _read(path, required=("a", "b"), optional=("comment",)):
+def _read(path, style=None, **kinds):
     findings = Findings()
-    return read_sheet(path, path.name, "table", required, optional, findings), findings
+    columns = Columns(("a", "b"), ("comment",), **{kind: frozenset(names) for kind, names in kinds.items()})
+    return read_sheet(path, path.name, "table", columns, findings, style), findings
 
 
 def _cells(sheet):
@@ -62,8 +63,7 @@ def test_a_byte_order_mark_is_no_part_of_the_first_column(tmp_path):
 @pytest.mark.parametrize(
     ("content", "line", "value", "message"),
     [
-        (b"a,b\n1,\xfc\n", 2, "", "not UTF-8"),
-        ("a,b\n1,2\n".encode("utf-16"), 1, "", "not UTF-8"),
+        (b"a,b\n1,\xfc\n", 2, "", "not UTF-8 (byte 0xFC at position 7); save it as 'CSV UTF-8', or state"),
         (b"", None, "", "the sheet is empty; its header needs the columns a, b"),
         (b"\n \n", None, "", "the sheet is empty"),
         (b"a,b\n1,2,3\n", 2, "", "the row has 3 cells and the header 2"),

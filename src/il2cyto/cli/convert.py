@@ -26,7 +26,10 @@ Binning = Annotated[
 
 def convert(
     source: Annotated[
-        Path, typer.Argument(help="FlowJo 10 workspace, Gating-ML 2.0 file or strategy folder.", show_default=False)
+        Path,
+        typer.Argument(
+            help="FlowJo workspace, FACSDiva experiment, Gating-ML 2.0 or strategy folder.", show_default=False
+        ),
     ],
     target: Annotated[
         Path, typer.Argument(help="New strategy folder, .xml (Gating-ML 2.0) or .wsp (FlowJo 10).", show_default=False)
@@ -46,17 +49,27 @@ def convert(
         _to_workspace(source, target, fcs or [])
     elif target.suffix.lower() == ".xml":
         _to_gatingml(source, target, fcs or [])
-    elif source.suffix.lower() == ".wsp":
+    elif _holds_samples(source):
         _from_workspace(source, target, group, binning)
     else:
         _to_folder(source, target)
 
 
-def _from_workspace(workspace: Path, folder: Path, group: str | None, binning: BinningChoice) -> None:
-    from il2cyto.exchange.flowjo import read_workspace
-    from il2cyto.exchange.flowjo.convert import convert_workspace
+def _holds_samples(source: Path) -> bool:
+    from il2cyto.exchange.workspaces import is_workspace
+    from il2cyto.exchange.xml import parse_xml
 
-    found = read_workspace(workspace, binning=binning.value)
+    return source.suffix.lower() == ".wsp" or (not source.is_dir() and is_workspace(parse_xml(source)))
+
+
+def _from_workspace(workspace: Path, folder: Path, group: str | None, binning: BinningChoice) -> None:
+    from il2cyto.exchange.flowjo.convert import convert_workspace
+    from il2cyto.exchange.workspaces import read_any_workspace
+
+    found = read_any_workspace(workspace, binning=binning.value)
+    if found.default is not None:
+        _to_folder(workspace, folder)
+        return
     done = convert_workspace(found, folder, group=group)
     for notice in done.notices:
         typer.echo(f"notice   {notice}", err=True)

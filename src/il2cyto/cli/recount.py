@@ -12,11 +12,11 @@ from il2cyto.cli.convert import Binning, BinningChoice
 if TYPE_CHECKING:
     from il2cyto.exchange.flowjo.recount import Recount
 
-_COLUMNS = ("sample", "file", "population", "count", "flowjo_count", "difference", "verdict", "reason")
+_COLUMNS = ("sample", "file", "population", "count", "{}_count", "difference", "verdict", "reason")
 
 
 def recount(
-    workspace: Annotated[Path, typer.Argument(help="FlowJo 10 workspace (.wsp).", show_default=False)],
+    workspace: Annotated[Path, typer.Argument(help="FlowJo workspace or FACSDiva experiment.", show_default=False)],
     files: Annotated[
         list[Path] | None,
         typer.Argument(help="FCS files, or folders of them; default: the workspace's folder.", show_default=False),
@@ -24,16 +24,16 @@ def recount(
     binning: Binning = BinningChoice.FLOWJO,
     csv: Annotated[Path | None, typer.Option("--csv", help="Write the table to this file too.")] = None,
 ) -> None:
-    """Count every population of a workspace again and compare with the counts that FlowJo stored in it.
+    """Count every population of a workspace again and compare with the counts that its program stored in it.
 
-    Exit code 0: every count is FlowJo's, or within 2 events or 0.5 % of it. 1: one is not, or a file could not be
+    Exit code 0: every count is the program's, or within 2 events or 0.5 % of it. 1: one is not, or a file could not be
     gated.
     """
-    from il2cyto.exchange.flowjo import read_workspace
     from il2cyto.exchange.flowjo.recount import recount as count_again
+    from il2cyto.exchange.workspaces import read_any_workspace
     from il2cyto.fcs.folder import fcs_files
 
-    found = read_workspace(workspace, binning=binning.value)
+    found = read_any_workspace(workspace, binning=binning.value)
     for notice in found.notices:
         typer.echo(f"notice   {notice}", err=True)
     paths = list(fcs_files(files or [workspace.parent]))
@@ -55,7 +55,7 @@ def recount(
     for note in dict.fromkeys(n for sample in found.samples if sample.name in counted for n in sample.strategy.notes):
         typer.echo(f"notice   {note}", err=True)
     if csv is not None:
-        _write(csv, rows)
+        _write(csv, rows, found.program)
     kinds = {name: sum(row.verdict == name for row in rows) for name in dict.fromkeys(row.verdict for row in rows)}
     summary = ", ".join(f"{number} {name}" for name, number in kinds.items()) or "nothing to compare"
     typer.echo(f"{len(counted)} of {len(found.samples)} samples: {summary}")
@@ -72,7 +72,7 @@ def _line(row: Recount) -> str:
     return f"{row.verdict:<14} {ours:>9} {theirs:>9} {change:>6}  {row.population}  {row.reason}".rstrip()
 
 
-def _write(path: Path, rows: list[Recount]) -> None:
+def _write(path: Path, rows: list[Recount], program: str) -> None:
     import csv as writer
     import io
 
@@ -80,7 +80,7 @@ def _write(path: Path, rows: list[Recount]) -> None:
 
     stream = io.StringIO()
     table = writer.writer(stream, lineterminator="\n")
-    table.writerow(_COLUMNS)
+    table.writerow(name.format(program.lower()) for name in _COLUMNS)
     for row in rows:
         numbers = ("" if value is None else value for value in (row.count, row.stored, row.difference))
         table.writerow((row.sample, row.file, row.population, *numbers, row.verdict, row.reason))

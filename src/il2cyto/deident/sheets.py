@@ -26,7 +26,7 @@ from il2cyto.deident.vocabulary import STUDY
 from il2cyto.derive.days import age_at
 from il2cyto.errors import TableError
 from il2cyto.keys import ROUTES
-from il2cyto.study.cells import ISO_DATE, UNKNOWN
+from il2cyto.study.dates import ISO_DATE, UNKNOWN
 from il2cyto.study.samples import REPEATS, SEXES, UNITS
 
 #: Rule of each column of the study's own sheets.

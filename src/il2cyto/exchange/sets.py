@@ -8,9 +8,9 @@ from pathlib import Path
 
 from il2cyto.errors import StrategyError
 from il2cyto.exchange.floreada import is_workspace, read_workspace
-from il2cyto.exchange.flowjo.read import read_workspace as read_flowjo
-from il2cyto.exchange.flowjo.recognise import recognise, refuse
 from il2cyto.exchange.gatingml import read_document, read_gatingml
+from il2cyto.exchange.workspaces import is_workspace as holds_samples
+from il2cyto.exchange.workspaces import read_any_workspace
 from il2cyto.exchange.xml import parse_xml
 from il2cyto.gating.folder import read_strategy
 from il2cyto.gating.overrides import read_overrides
@@ -57,7 +57,9 @@ class StrategySet:
 
 
 def read_strategies(path: str | Path, panel: Panel | None = None, name: str | None = None) -> StrategySet:
-    """Read a strategy folder, a Gating-ML 2.0 file, or a workspace of FlowJo 10 or Floreada with a tree per file.
+    """Read a strategy folder, a Gating-ML 2.0 file, or a workspace of another program with a tree per file.
+
+    Workspaces are those of FlowJo 10, FlowJo 9 for the Mac and Floreada, and experiments of BD FACSDiva.
 
     Parameters
     ----------
@@ -77,13 +79,10 @@ def read_strategies(path: str | Path, panel: Panel | None = None, name: str | No
     if path.is_dir():
         strategy = read_strategy(path, panel)
         return StrategySet(path.name, strategy, read_overrides(path, strategy))
-    kind = recognise(parse_xml(path))
-    if kind == "flowjo":
-        workspace = read_flowjo(path, name=name)
+    if holds_samples(parse_xml(path)):
+        workspace = read_any_workspace(path, name=name)
         trees = {file: sample.strategy for file, sample in workspace.by_file().items()}
-        return StrategySet(path.name, None, trees, workspace.notices)
-    if kind != "other":
-        raise refuse(kind, path.name)
+        return StrategySet(path.name, workspace.default, trees, workspace.notices)
     document = read_document(path)
     if is_workspace(document):
         by_file, default = read_workspace(document, name or path.stem)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,9 @@ from il2cyto.errors import GatingMLError
 
 MAX_BYTES = 100_000_000
 
+#: A document type that names the root and declares nothing, as FlowJo 9 writes it.
+_BARE = re.compile(rb"<!DOCTYPE\s+[A-Za-z_][\w.-]*\s*>")
+
 
 def parse_xml(path: Path) -> etree._Element:
     """Return the root of an XML file.
@@ -18,8 +22,8 @@ def parse_xml(path: Path) -> etree._Element:
     Raises
     ------
     GatingMLError
-        If the file cannot be read, is larger than 100 MB, declares a document type (entities could hide in it), or is
-        not well-formed.
+        If the file cannot be read, is larger than 100 MB, declares a document type that does more than name the root
+        (entities could hide in it), or is not well-formed.
     """
     try:
         size = path.stat().st_size
@@ -43,11 +47,17 @@ def parse_xml(path: Path) -> etree._Element:
             "{strategy_file}: is not well-formed XML{hint}", strategy_file=path.name, hint=f": {error}"
         ) from error
     doctype = root.getroottree().docinfo
-    if doctype.internalDTD is not None or doctype.doctype:
+    if (doctype.internalDTD is not None or doctype.doctype) and not _declares_nothing(content):
         raise GatingMLError(
             "{strategy_file}: declares a document type; remove it, gating files have none", strategy_file=path.name
         )
     return root
+
+
+def _declares_nothing(content: bytes) -> bool:
+    """Whether every document type in a file is bare; one in an encoding that hides it from this look is not."""
+    every = content.count(b"<!DOCTYPE")
+    return every > 0 and every == len(_BARE.findall(content))
 
 
 def local(element: etree._Element) -> str:
@@ -73,3 +83,10 @@ def children(element: etree._Element, *names: str) -> Iterator[etree._Element]:
     for child in element:
         if local(child) and (not names or local(child) in names):
             yield child
+
+
+def child_text(element: etree._Element, name: str) -> str | None:
+    """Return the text of the first child of this name, or ``None`` where there is none."""
+    for child in children(element, name):
+        return (child.text or "").strip()
+    return None

@@ -6,7 +6,8 @@ import math
 from collections.abc import Iterable, Mapping
 from datetime import date
 
-from il2cyto.study.cells import ISO_DATE, CellReader
+from il2cyto.study.cells import CellReader
+from il2cyto.study.dates import ISO_DATE
 from il2cyto.study.design import BeadLot
 from il2cyto.study.fields import NUMBER, FieldReader
 from il2cyto.study.findings import Findings, hint, one_of

@@ -5,28 +5,35 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Sequence
-from datetime import date
 from typing import TypeVar
 
+from il2cyto.study.dates import UNKNOWN, UNKNOWN_WORDS, Moment, read_iso
 from il2cyto.study.fields import IDENTIFIER, IDENTIFIER_RULE, NUMBER
 from il2cyto.study.findings import Findings, hint, one_of
 from il2cyto.study.sheets import Row
+from il2cyto.study.style import SheetStyle
 
 T = TypeVar("T")
 
-ISO_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-#: What a person writes where nobody knows the date or the age; a blank cell may be a slip.
-UNKNOWN = "unknown"
+_NO_SUCH_DAY = "the calendar has no such day, or the clock no such time; correct it"
 
 
 class CellReader:
     """Read the cells of one row; each method returns ``None`` for a blank cell and after it has reported a problem."""
 
-    def __init__(self, file: str, row: Row, findings: Findings, masked: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self,
+        file: str,
+        row: Row,
+        findings: Findings,
+        masked: frozenset[str] = frozenset(),
+        style: SheetStyle | None = None,
+    ) -> None:
         self.file = file
         self.row = row
         self.findings = findings
         self.masked = masked
+        self.style = style or SheetStyle()
 
     def cell(self, column: str) -> str:
         """Return the text of a cell; empty when it is blank or the sheet lacks the column."""
@@ -34,10 +41,15 @@ class CellReader:
 
     def problem(self, column: str, message: str) -> None:
         """Report a problem at a cell. Of a masked column (dates of birth) only the shape of the value is repeated."""
+        self.findings.problem(self.file, self.row.line, column, self._shown(column), message)
+
+    def notice(self, column: str, message: str) -> None:
+        """Note something about a cell, without a date of birth as in `problem`."""
+        self.findings.notice(self.file, self.row.line, column, self._shown(column), message)
+
+    def _shown(self, column: str) -> str:
         value = self.cell(column)
-        if column in self.masked:
-            value = re.sub(r"[^\W\d_]", "x", re.sub(r"\d", "#", value))
-        self.findings.problem(self.file, self.row.line, column, value, message)
+        return re.sub(r"[^\W\d_]", "x", re.sub(r"\d", "#", value)) if column in self.masked else value
 
     def text(self, column: str, *, required: bool = False) -> str | None:
         """Return the text of a cell; a blank one is a problem when the sheet has the column and needs it."""
@@ -84,9 +96,12 @@ class CellReader:
         if value is None:
             return None
         if "," in value:
-            self.problem(
-                column, "commas are not guessed (decimal or thousands?); write a decimal point and no separator"
-            )
+            message = "commas are not guessed (decimal or thousands?); write a decimal point and no separator"
+            if self.style.decimal == ",":
+                message = "separators of thousands are not read; write a number such as 1234,5"
+            elif self.style.decimal is None:
+                message += ', or state a decimal comma in study.yaml: `sheets: {decimal: ","}`'
+            self.problem(column, message)
             return None
         number = float(value) if NUMBER.fullmatch(value) else math.nan
         if not math.isfinite(number):
@@ -104,30 +119,51 @@ class CellReader:
 
     def unknown(self, column: str) -> bool:
         """Whether the cell says that its value is unknown."""
-        return self.cell(column) == UNKNOWN
+        return self.cell(column) in UNKNOWN_WORDS
 
-    def day_or_unknown(self, column: str) -> date | None:
-        """Return a required date; ``None`` also where the cell says that it is unknown."""
+    def moment(self, column: str, *, required: bool = False) -> Moment | None:
+        """Return a date with its time of day if it has one; ``None`` for a blank cell and after a problem.
+
+        Its day is ``None`` where the cell says that it is unknown. So it is where only a part of it is given, which is
+        noted.
+        """
         if self.unknown(column):
-            return None
-        if not self.cell(column) and column in self.row.cells:
-            self.problem(column, f"this cell must not be blank; write {UNKNOWN} if nobody knows the date")
-            return None
-        return self.day(column)
-
-    def day(self, column: str, *, required: bool = False) -> date | None:
-        """Return a date that is written ``yyyy-mm-dd``; no other order is guessed."""
-        value = self.text(column, required=required)
-        if value is None:
-            return None
-        if not ISO_DATE.fullmatch(value):
-            self.problem(column, "write the date as yyyy-mm-dd, without a time; no other form is guessed")
+            return Moment(None)
+        value = self.cell(column)
+        if not value:
+            if required and column in self.row.cells:
+                self.problem(column, f"this cell must not be blank; write {UNKNOWN} if nobody knows the date")
             return None
         try:
-            return date.fromisoformat(value)
+            moment = read_iso(value)
         except ValueError:
-            self.problem(column, "the calendar has no such day; correct it")
+            moment = None
+            possible = True
+        else:
+            possible = False
+        if moment is None:
+            self.problem(column, _NO_SUCH_DAY if possible or self._stated(value) else self._date_remedy(value))
             return None
+        if moment.partial:
+            self.notice(column, "a part of a date is no date: it counts as unknown")
+        return moment
+
+    def _stated(self, value: str) -> bool:
+        """Whether a date of the stated form is meant; it was left as it stands because no calendar has it."""
+        try:
+            return self.style.dates is not None and self.style.dates.read(value) is not None
+        except ValueError:
+            return True
+
+    def _date_remedy(self, value: str) -> str:
+        if re.fullmatch(r"[1-9][0-9]{4}(\.[0-9]+)?", value):
+            return "this is a number; format the cell as a date in the spreadsheet, or write yyyy-mm-dd"
+        if self.style.dates is not None:
+            return f"write the date as {self.style.dates.text}, as study.yaml states, or as yyyy-mm-dd"
+        return (
+            "write the date as yyyy-mm-dd, or state its form in study.yaml, for example `sheets: {dates: '%d.%m.%Y'}`; "
+            "no other form is guessed"
+        )
 
     def resolved(self, column: str, resolve: Callable[[str], T]) -> T | None:
         """Return what `resolve` makes of the text; its ``ValueError`` is the message."""

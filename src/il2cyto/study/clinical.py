@@ -6,13 +6,28 @@ from collections.abc import Collection, Sequence
 from datetime import date
 
 from il2cyto.study.cells import CellReader
+from il2cyto.study.dates import Moment
 from il2cyto.study.document import Document
 from il2cyto.study.findings import Findings, hint, one_of
 from il2cyto.study.model import Dose, SerumValue
-from il2cyto.study.sheets import Sheet
+from il2cyto.study.sheets import Columns, Sheet
 
-DOSING = (("subject", "date", "dose", "unit", "route", "treatment"), ("comment",))
-SERUM = (("subject", "visit", "analyte", "value", "unit"), ("lloq", "uloq", "collection_date", "comment"))
+DOSING = Columns(
+    ("subject", "date", "dose", "unit", "route", "treatment"),
+    ("comment",),
+    dates=frozenset({"date"}),
+    numbers=frozenset({"dose"}),
+    ids=frozenset({"subject"}),
+    words=frozenset({"comment", "treatment"}),
+)
+SERUM = Columns(
+    ("subject", "visit", "analyte", "value", "unit"),
+    ("lloq", "uloq", "collection_date", "comment"),
+    dates=frozenset({"collection_date"}),
+    numbers=frozenset({"value", "lloq", "uloq"}),
+    ids=frozenset({"subject", "visit"}),
+    words=frozenset({"comment"}),
+)
 
 NO_SUBJECT = "the samples sheet has no such subject; correct the name, or add the subject's tubes there"
 
@@ -31,15 +46,21 @@ def read_dosing(sheet: Sheet, subjects: Collection[str], findings: Findings) -> 
     """
     doses = []
     for row in sheet.rows:
-        cells = CellReader(sheet.file, row, findings)
+        cells = CellReader(sheet.file, row, findings, style=sheet.style)
         text = cells.text("dose", required=True)
+        given = cells.moment("date")
+        if given is None:
+            cells.text("date", required=True)
+        elif given.day is None:
+            cells.problem("date", "study days and days since a dose need the whole date of every dose; correct it")
         dose = Dose(
             subject=_subject(cells, subjects),
-            date=cells.day("date", required=True) or date.min,
+            date=(given.day if given is not None else None) or date.min,
             dose=(cells.positive("dose", "leave the row out when no dose was given") if text else None) or 0.0,
             unit=cells.text("unit", required=True) or "",
             route=cells.text("route", required=True) or "",
             treatment=cells.text("treatment", required=True) or "",
+            time=given.time if given is not None else None,
         )
         doses.append(dose)
     return tuple(doses)
@@ -51,7 +72,7 @@ def read_serum(
     """Read every serum value, as text; see `read_dosing` for the parameters."""
     values = []
     for row in sheet.rows:
-        cells = CellReader(sheet.file, row, findings)
+        cells = CellReader(sheet.file, row, findings, style=sheet.style)
         value = SerumValue(
             subject=_subject(cells, subjects),
             visit=(cells.choice("visit", visits, required=True) if visits else cells.text("visit")) or "",
@@ -60,7 +81,7 @@ def read_serum(
             unit=cells.text("unit", required=True) or "",
             lloq=cells.text("lloq"),
             uloq=cells.text("uloq"),
-            collection_date=cells.day("collection_date"),
+            collection_date=(cells.moment("collection_date") or Moment(None)).day,
         )
         values.append(value)
     return tuple(values)

@@ -14,6 +14,7 @@ from il2cyto.study.miflowcyt import ITEMS
 from il2cyto.study.model import Arm, BeadLot, ErrorModel, Limits, TubeType, Visit
 from il2cyto.study.paths import STUDY_REMEDY, Roots, below, is_file
 from il2cyto.study.positions import Node, Sequence
+from il2cyto.study.style import SheetStyle, read_styles
 from il2cyto.study.tubes import read_tubes
 
 T = TypeVar("T")
@@ -21,7 +22,7 @@ T = TypeVar("T")
 REQUIRED = ("study", "title", "arms", "visits", "tubes", "samples")
 OPTIONAL = (
     "registry", "description", "assumptions", "data_root", "bead_lots", "checks", "percent_of", "limits", "errors",
-    "dosing", "treatments", "serum", "model", "words", "miflowcyt",
+    "dosing", "treatments", "serum", "sheets", "model", "words", "miflowcyt",
 )  # fmt: skip
 ARM = (("label",), ("reference", "visits"))
 VISIT = (("label", "number"), ("baseline", "target_day", "window"))
@@ -54,6 +55,7 @@ class Document:
     limits: Limits
     errors: ErrorModel
     sheets: dict[str, tuple[str, Path]]
+    styles: dict[str, SheetStyle]
     model_populations: tuple[str, ...]
     treatments: tuple[str, ...]
     treatments_line: int | None
@@ -62,7 +64,14 @@ class Document:
     keys: frozenset[str]
 
 
-def read_document(tree: Node, file: str, folder: Path, data_root: Path | None, findings: Findings) -> Document:
+def read_document(
+    tree: Node,
+    file: str,
+    folder: Path,
+    data_root: Path | None,
+    findings: Findings,
+    columns: dict[str, tuple[str, ...]] | None = None,
+) -> Document:
     """Check the tree of ``study.yaml`` against the schema.
 
     Parameters
@@ -75,6 +84,8 @@ def read_document(tree: Node, file: str, folder: Path, data_root: Path | None, f
         Overrides the key ``data_root``.
     findings
         Receives every problem.
+    columns
+        Names of the columns of each sheet, for the options of ``sheets``.
     """
     reader = FieldReader(file, findings)
     top = reader.section(tree, "", REQUIRED, OPTIONAL)
@@ -99,6 +110,7 @@ def read_document(tree: Node, file: str, folder: Path, data_root: Path | None, f
         limits=_limits(reader, top["limits"]) if "limits" in top else Limits(),
         errors=_errors(reader, top["errors"]) if "errors" in top else ErrorModel(),
         sheets=_sheets(reader, top, folder),
+        styles=read_styles(reader, top["sheets"], columns or dict.fromkeys(SHEETS, ())) if "sheets" in top else {},
         model_populations=_model(reader, top["model"]) if "model" in top else (),
         treatments=reader.items(top["treatments"], "treatments", reader.text) if "treatments" in top else (),
         treatments_line=top["treatments"].line if "treatments" in top else None,

@@ -7,7 +7,7 @@ imported by reading a study.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from datetime import date
+from datetime import date, time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -89,7 +89,9 @@ class TubeRecord:
         Age in years at the collection, given or computed; NaN where the sheet says that it is unknown. The date of
         birth itself is not kept.
     collection_date
-        ``None`` where the sheet says that it is unknown.
+        ``None`` where the sheet says that it is unknown, in part or whole.
+    collection_time
+        Local time of day, where the sheet gives one.
     fcs, fcs_name
         The file, resolved below the data root, and its name as written in the sheet.
     volume, volume_unit
@@ -124,6 +126,7 @@ class TubeRecord:
     age: float
     visit: str
     collection_date: date | None
+    collection_time: time | None
     tube: str
     fcs: Path
     fcs_name: str
@@ -181,7 +184,7 @@ class Subject:
 
 @dataclass(frozen=True)
 class Dose:
-    """One row of the dosing sheet."""
+    """One row of the dosing sheet; `time` is the local time of day where the sheet gives one."""
 
     subject: str
     date: date
@@ -189,6 +192,7 @@ class Dose:
     unit: str
     route: str
     treatment: str
+    time: time | None = None
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from il2cyto.study.positions import MAX_BYTES, read_tree
 from il2cyto.study.rules import check_tubes, find_subjects, notice_tubes
 from il2cyto.study.sheets import Sheet, read_sheet
 
-COLUMNS = {"samples": (samples.REQUIRED, samples.OPTIONAL), "dosing": clinical.DOSING, "serum": clinical.SERUM}
+COLUMNS = {"samples": samples.COLUMNS, "dosing": clinical.DOSING, "serum": clinical.SERUM}
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,11 +84,12 @@ def _read_parts(
         if not findings.problems:
             findings.problem(path.name, None, "", "", "the file is empty; `il2cyto new` writes one to start from")
         return None
-    document = read_document(tree, path.name, path.parent.resolve(), data_root, findings)
+    known = {table: columns.known for table, columns in COLUMNS.items()}
+    document = read_document(tree, path.name, path.parent.resolve(), data_root, findings, known)
     sheets: dict[str, Sheet] = {}
     for table, (file, sheet_path) in document.sheets.items():
         names[table] = file
-        sheet = read_sheet(sheet_path, file, table, *COLUMNS[table], findings)
+        sheet = read_sheet(sheet_path, file, table, COLUMNS[table], findings, document.styles.get(table))
         if sheet is not None:
             sheets[table] = sheet
             hashes[table] = sheet.sha256

@@ -10,20 +10,34 @@ from pathlib import Path
 
 from il2cyto.keys import ROUTES
 from il2cyto.study.beads import beads_of_row
-from il2cyto.study.cells import UNKNOWN, CellReader
+from il2cyto.study.cells import CellReader
+from il2cyto.study.dates import UNKNOWN, Moment
 from il2cyto.study.document import Document
 from il2cyto.study.findings import Findings
 from il2cyto.study.model import CountSpec, StrategyRef, TubeRecord
 from il2cyto.study.paths import DATA_REMEDY, below, panel_file, strategy_reference
-from il2cyto.study.sheets import Row, Sheet
+from il2cyto.study.sheets import Columns, Row, Sheet
 from il2cyto.study.tubes import missing_keys
 
-REQUIRED = ("tube_id", "subject", "arm", "diagnosis", "visit", "collection_date", "tube", "fcs")
-OPTIONAL = (
+_REQUIRED = ("tube_id", "subject", "arm", "diagnosis", "visit", "collection_date", "tube", "fcs")
+_OPTIONAL = (
     "sex", "birth_date", "age_years", "panel", "strategy", "route", "beads_per_test", "bead_lot", "blood_volume_ul",
     "dilution", "volume", "volume_unit", "alc_per_ul", "bead_volume_ul", "wbc_per_ul",
     "lymphocyte_percent", "sample_age_h", "batch", "instrument", "repeat", "comment",
 )  # fmt: skip
+_NUMBERS = (
+    "age_years", "beads_per_test", "blood_volume_ul", "dilution", "volume", "alc_per_ul", "bead_volume_ul",
+    "wbc_per_ul", "lymphocyte_percent", "sample_age_h",
+)  # fmt: skip
+COLUMNS = Columns(
+    _REQUIRED,
+    _OPTIONAL,
+    dates=frozenset({"birth_date", "collection_date"}),
+    numbers=frozenset(_NUMBERS),
+    ids=frozenset({"tube_id", "subject", "arm", "visit", "tube", "bead_lot", "batch", "instrument"}),
+    words=frozenset({"diagnosis", "comment"}),
+    paths=frozenset({"fcs", "panel", "strategy"}),
+)
 #: CDISC codes.
 SEXES = ("F", "M", "U", "INTERSEX")
 UNITS = ("uL", "nL", "mL", "file_uL", "file_nL")
@@ -72,15 +86,19 @@ def read_samples(sheet: Sheet, document: Document, findings: Findings) -> tuple[
         message = "the sheet has neither birth_date nor age_years; add one of these columns"
         findings.problem(sheet.file, sheet.header, "age_years", "", message)
     routes: dict[str, str] = {}
-    tubes = tuple(_tube(CellReader(sheet.file, row, findings, MASKED), document, row, routes) for row in sheet.rows)
+    tubes = tuple(
+        _tube(CellReader(sheet.file, row, findings, MASKED, sheet.style), document, row, routes) for row in sheet.rows
+    )
     for column, why in routes.items():
         findings.problem(sheet.file, sheet.header, column, "", f"{why} needs this column; {_remedy(column)}")
     return tubes
 
 
 def _tube(cells: CellReader, document: Document, row: Row, missing: dict[str, str]) -> Tube:
-    collected = cells.day_or_unknown("collection_date")
-    birth_date = cells.day("birth_date")
+    moment = cells.moment("collection_date", required=True) or Moment(date.min)
+    collected = moment.day if moment.day != date.min else None
+    birth = cells.moment("birth_date")
+    birth_date = birth.day if birth is not None else None
     arms, visits, types = (tuple(known) for known in (document.arms, document.visits, document.tubes))
     type_id = cells.choice("tube", types, required=True) if types else cells.text("tube")
     route = cells.choice("route", ROUTES)
@@ -98,7 +116,8 @@ def _tube(cells: CellReader, document: Document, row: Row, missing: dict[str, st
         sex=cells.choice("sex", SEXES),
         age=_age(cells, collected, birth_date),
         visit=(cells.choice("visit", visits, required=True) if visits else cells.text("visit")) or "",
-        collection_date=None if cells.unknown("collection_date") else collected or date.min,
+        collection_date=moment.day,
+        collection_time=moment.time,
         tube=type_id or "",
         fcs=_fcs(cells, document),
         fcs_name=cells.cell("fcs"),

@@ -1,22 +1,56 @@
-"""Sheets as text cells with line numbers: CSV and XLSX read to the same thing."""
+"""Sheets as text cells with line numbers: CSV and XLSX, however a laboratory writes them, read to the same thing."""
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
-import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from il2cyto.study.characters import invisible, plain, spaced
+from il2cyto.study.csvtext import decode, read_lines
 from il2cyto.study.findings import Findings, hint, one_of, shorten
+from il2cyto.study.notation import plain_cells
+from il2cyto.study.style import DELIMITERS, SheetStyle
 from il2cyto.study.workbook import read_workbook
 
 MAX_BYTES = 50_000_000
-DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab"}
+MAX_ROWS = 200_000
+MAX_COLUMNS = 1_000
 #: The column in which a person may write several lines.
 COMMENT = "comment"
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The columns of one kind of sheet.
+
+    Attributes
+    ----------
+    required, optional
+        Columns that must be there, and that may be. Any other column is a problem.
+    dates, numbers
+        Those with dates and with numbers.
+    ids
+        Those whose digits are a name.
+    words
+        Those with free text, in which a full-width character may be meant.
+    paths
+        Those with paths, in which every character counts.
+    """
+
+    required: tuple[str, ...]
+    optional: tuple[str, ...] = ()
+    dates: frozenset[str] = frozenset()
+    numbers: frozenset[str] = frozenset()
+    ids: frozenset[str] = frozenset()
+    words: frozenset[str] = frozenset()
+    paths: frozenset[str] = frozenset()
+
+    @property
+    def known(self) -> tuple[str, ...]:
+        """All of them."""
+        return (*self.required, *self.optional)
 
 
 @dataclass(frozen=True)
@@ -40,9 +74,12 @@ class Sheet:
     columns
         Known columns that the sheet has.
     rows
-        Rows that are not blank.
+        Rows that are not blank. Dates of the stated form are ISO 8601, decimal commas are points; what could not be
+        read stands as it was.
     delimiter
         Of a CSV file, ``None`` for XLSX.
+    style
+        How it was read.
     sha256
         Hash of the bytes that were read.
     """
@@ -52,11 +89,15 @@ class Sheet:
     columns: tuple[str, ...]
     rows: tuple[Row, ...]
     delimiter: str | None
+    style: SheetStyle
     sha256: str
 
 
+Lines = list[tuple[int, list[str]]]
+
+
 def read_sheet(
-    path: Path, file: str, table: str, required: Sequence[str], optional: Sequence[str], findings: Findings
+    path: Path, file: str, table: str, columns: Columns, findings: Findings, style: SheetStyle | None = None
 ) -> Sheet | None:
     """Read a sheet and check its header; every fault goes to `findings`.
 
@@ -65,18 +106,21 @@ def read_sheet(
     path, file
         Where the file is, and its name for messages.
     table
-        Name of the table: the worksheet of this name is read, or else the first.
-    required, optional
-        Columns that must be there, and that may be. Any other column is a problem.
+        Name of the table: the worksheet of this name is read, or else the first, unless `style` states one.
+    columns
+        What the sheet may hold.
     findings
         Receives problems (header, encoding, quoting, length of rows, invisible characters) and notices (spaces that
         were removed, a delimiter that is not the comma).
+    style
+        What ``study.yaml`` states about the sheet.
 
     Returns
     -------
     Sheet or None
         ``None`` when the file cannot be read at all.
     """
+    style = style or SheetStyle()
     try:
         with path.open("rb") as stream:
             content = stream.read(MAX_BYTES + 1)
@@ -86,119 +130,126 @@ def read_sheet(
     if len(content) > MAX_BYTES:
         findings.problem(file, None, "", "", f"the sheet is larger than {MAX_BYTES:,} bytes; split the study")
         return None
-    delimiter: str | None = None
-    if path.suffix.lower() == ".xlsx":
-        lines = read_workbook(content, file, table, findings)
-    elif path.suffix.lower() in (".csv", ".tsv", ".txt"):
-        text = _decode(content, file, findings)
-        delimiter = _delimiter(text or "", (*required, *optional))
-        if delimiter != ",":
-            findings.notice(
-                file, 1, "", "", f"the header is separated by {DELIMITERS[delimiter]}; all rows are read so"
-            )
-        lines = None if text is None else _csv_lines(text, delimiter, file, findings)
-    else:
-        findings.problem(
-            file, None, "", path.suffix, "this kind of sheet is not read; save it as .csv (UTF-8) or .xlsx"
-        )
+    headers = {style.columns.get(name, name): name for name in columns.known}
+    found = _lines(content, path.suffix.lower(), file, table, headers, columns, style, findings)
+    if found is None:
         return None
-    if lines is None:
+    delimiter, lines = found
+    if not lines:
+        needed = ", ".join(columns.required)
+        findings.problem(file, None, "", "", f"the sheet is empty; its header needs the columns {needed}")
         return None
-    filled = [(line, cells) for line, cells in lines if any(cell.strip() for cell in cells)]
-    if not filled:
-        findings.problem(file, None, "", "", f"the sheet is empty; its header needs the columns {', '.join(required)}")
+    if len(lines) > MAX_ROWS or len(lines[0][1]) > MAX_COLUMNS:
+        message = f"the sheet has more than {MAX_ROWS:,} rows or {MAX_COLUMNS:,} columns; split the study"
+        findings.problem(file, None, "", "", message)
         return None
-    (header, names), *body = filled
-    places = _header(file, header, names, required, optional, findings)
+    (header, names), *body = lines
+    places = _header(file, header, names, headers, columns, style, findings)
     if delimiter is not None:
         body = _full_rows(file, len(names), body, findings)
-    rows = _rows(file, body, names, places, findings)
-    return Sheet(file, header, tuple(places), rows, delimiter, hashlib.sha256(content).hexdigest())
+    rows = _rows(file, body, names, places, columns, findings)
+    style, cells = plain_cells(file, [(row.line, row.cells) for row in rows], columns, style, delimiter, findings)
+    rows = tuple(Row(row.line, clean) for row, clean in zip(rows, cells, strict=True))
+    return Sheet(file, header, tuple(places), rows, delimiter, style, hashlib.sha256(content).hexdigest())
 
 
-def _decode(content: bytes, file: str, findings: Findings) -> str | None:
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        findings.problem(file, line, "", "", "the file is not UTF-8; save it as 'CSV UTF-8'")
+def _lines(
+    content: bytes,
+    suffix: str,
+    file: str,
+    table: str,
+    headers: dict[str, str],
+    columns: Columns,
+    style: SheetStyle,
+    findings: Findings,
+) -> tuple[str | None, Lines] | None:
+    """Return the delimiter, and line and cells of the rows that are not blank."""
+    rows: Iterable[tuple[int, list[str]]] | None
+    delimiter: str | None = None
+    if suffix == ".xlsx":
+        ids = {header for header, name in headers.items() if name in columns.ids}
+        rows = read_workbook(content, file, style.worksheet or table, findings, style=style, ids=ids)
+    elif suffix in (".csv", ".tsv", ".txt"):
+        text = decode(content, file, style.encoding, findings)
+        found = None if text is None else read_lines(text, file, tuple(headers), style, findings)
+        delimiter, rows = found or (None, None)
+    else:
+        findings.problem(file, None, "", suffix, "this kind of sheet is not read; save it as .csv (UTF-8) or .xlsx")
         return None
-
-
-def _delimiter(text: str, known: Sequence[str]) -> str:
-    """Return the delimiter that gives the header most known columns, then most columns."""
-
-    def score(delimiter: str) -> tuple[int, int]:
-        try:
-            cells = next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True), [])
-        except csv.Error:
-            return 0, 0
-        return sum(cell.strip() in known for cell in cells), len(cells)
-
-    return max(DELIMITERS, key=score)
-
-
-def _csv_lines(text: str, delimiter: str, file: str, findings: Findings) -> Iterator[tuple[int, list[str]]]:
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    while True:
-        line = reader.line_num + 1
-        try:
-            cells = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            message = f"the row cannot be read ({error}); check its quotes. Rows from here on were not checked"
-            findings.problem(file, line, "", "", message)
-            return
-        yield line, cells
+    if rows is None:
+        return None
+    filled = []
+    for line, cells in rows:
+        if any(cell and not cell.isspace() for cell in cells):
+            filled.append((line, cells))
+        if len(filled) > MAX_ROWS:
+            break
+    return delimiter, filled
 
 
 def _header(
-    file: str, line: int, names: Sequence[str], required: Sequence[str], optional: Sequence[str], findings: Findings
+    file: str,
+    line: int,
+    names: Sequence[str],
+    headers: dict[str, str],
+    columns: Columns,
+    style: SheetStyle,
+    findings: Findings,
 ) -> dict[str, int]:
     """Return the place of each known column."""
-    known = [*required, *optional]
     places: dict[str, int] = {}
     for place, raw in enumerate(names):
-        name = raw.strip()
+        text = raw.strip() if raw.strip() in headers else plain(raw)
+        name = headers.get(text)
         if name in places:
-            findings.problem(file, line, name, "", "this column stands twice; keep one of them")
-        elif name in known:
+            findings.problem(file, line, text, "", "this column stands twice; keep one of them")
+        elif name is not None:
             places[name] = place
-        elif name:
-            close = (
-                hint(name, [column for column in known if column not in names]) or f"; known are: {', '.join(known)}"
-            )
-            findings.problem(file, line, shorten(name), "", f"unknown column{close}")
-    for name in required:
+        elif text and text not in style.ignore and spaced(raw) not in style.ignore:
+            known = [header for header in headers if header not in names]
+            close = hint(text, known) or f"; known are: {', '.join(headers)}"
+            findings.problem(file, line, shorten(text), "", f"unknown column{close}")
+    for name in columns.required:
         if name not in places:
-            findings.problem(file, line, name, "", "this column is required and missing")
+            said = f" (its header is stated as {style.columns[name]!r})" if name in style.columns else ""
+            findings.problem(file, line, name, "", f"this column is required and missing{said}")
+    for name in style.columns:
+        if name not in places and name not in columns.required:
+            message = "study.yaml states this header and the sheet lacks it; correct `sheets:`"
+            findings.problem(file, line, style.columns[name], "", message)
     return places
 
 
-def _full_rows(
-    file: str, width: int, body: Sequence[tuple[int, list[str]]], findings: Findings
-) -> list[tuple[int, list[str]]]:
+def _full_rows(file: str, width: int, body: Lines, findings: Findings) -> Lines:
     """Return the rows of a CSV file that have as many cells as the header, and report the others."""
     full = []
     for line, cells in body:
-        if len(cells) == width:
-            full.append((line, cells))
+        # spreadsheets write delimiters for columns in which nothing stands
+        if len(cells) >= width and not any(cell.strip() for cell in cells[width:]):
+            full.append((line, cells[:width]))
         else:
             message = f"the row has {len(cells)} cells and the header {width}; quote cells that hold the delimiter"
             findings.problem(file, line, "", "", message)
     return full
 
 
+_CHANGES = {
+    "spaces": "spaces around the value were removed",
+    "kinds": "spaces of another kind (such as U+00A0) or accents apart from their letters were read as the usual ones",
+    "width": "full-width characters were read as the usual ones",
+}
+
+
 def _rows(
     file: str,
-    body: Sequence[tuple[int, list[str]]],
+    body: Lines,
     names: Sequence[str],
     places: dict[str, int],
+    columns: Columns,
     findings: Findings,
 ) -> tuple[Row, ...]:
     rows = []
-    spaced: dict[str, list[int]] = {}
+    changed: dict[tuple[str, str], list[int]] = {}
     for line, cells in body:
         for place, cell in enumerate(cells):
             if cell.strip() and (place >= len(names) or not names[place].strip()):
@@ -206,25 +257,35 @@ def _rows(
         row: dict[str, str] = {}
         for name, place in places.items():
             raw = cells[place] if place < len(cells) else ""
-            row[name] = raw.strip()
-            if row[name] != raw:
-                spaced.setdefault(name, []).append(line)
-            if name != COMMENT:
-                _check_characters(file, line, name, row[name], findings)
+            row[name], changes = _cell(raw, name, columns)
+            for change in changes:
+                changed.setdefault((name, change), []).append(line)
+            unseen = None if name == COMMENT else invisible(row[name])
+            if unseen is not None:
+                message = f"the value holds an invisible character ({unseen}); remove it"
+                findings.problem(file, line, name, ascii(row[name])[1:-1], message)
         rows.append(Row(line, row))
-    for name, lines in spaced.items():
+    for (name, change), lines in changed.items():
         shown = one_of([str(line) for line in lines])
-        findings.notice(file, lines[0], name, "", f"spaces around the value were removed (line {shown})")
+        findings.notice(file, lines[0], name, "", f"{_CHANGES[change]} (line {shown})")
     return tuple(rows)
 
 
-def _check_characters(file: str, line: int, column: str, text: str, findings: Findings) -> None:
-    """Report characters that nobody can see and that make two equal-looking values differ."""
-    if text.isascii() and text.isprintable():
-        return
-    for character in text:
-        if unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Cn"):
-            name = unicodedata.name(character, "control character")
-            message = f"the value holds an invisible character (U+{ord(character):04X}, {name}); remove it"
-            findings.problem(file, line, column, ascii(text)[1:-1], message)
-            return
+def _cell(raw: str, name: str, columns: Columns) -> tuple[str, list[str]]:
+    """Return a cell as it is compared, and what was changed in it."""
+    text = raw.strip()
+    changes = ["spaces"] if text != raw else []
+    if text.isascii() or name == COMMENT or name in columns.paths:
+        return text, changes
+    usual = spaced(text)
+    if usual != text:
+        changes.append("kinds")
+    if name in columns.words:
+        return usual, changes
+    narrow = plain(usual)
+    if narrow != usual:
+        changes.append("width")
+    return narrow, changes
+
+
+__all__ = ["DELIMITERS", "Columns", "Row", "Sheet", "read_sheet"]

@@ -240,14 +240,16 @@ def test_binning_in_strategy_files(tmp_path: Path, gate: str, message: str) -> N
         read_strategy(tmp_path)
 
 
-def test_matrix_that_is_not_square_cannot_be_written(tmp_path: Path) -> None:
+def test_spectral_matrix_reads_back(tmp_path: Path) -> None:
     values = {"GFP": {"FITC-A": 1.0, "PE-A": 1.0}}
     path = write(
         tmp_path,
         sample(population("g", rectangle(dimension("Comp-GFP", 1))), compensation=matrix(values, spectral="1")),
     )
-    with pytest.raises(StrategyError, match="unmixes 1 fluorochromes from 2 detectors"):
-        convert_workspace(read_workspace(path), tmp_path / "out")
+    convert_workspace(read_workspace(path), tmp_path / "out")
+    (found,) = read_strategy(tmp_path / "out").matrices.values()
+    assert (found.fluorochromes, found.detectors) == (("GFP",), ("FITC-A", "PE-A"))
+    assert np.array_equal(found.values, [[1.0, 1.0]])
 
 
 def test_matrix_reads_back_exactly(tmp_path: Path) -> None:

@@ -97,9 +97,7 @@ def test_references_that_lead_nowhere(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('<bdfacs version="Version 8.0.1"><experiment name="e"/></bdfacs>', "BD FACSDiva"),
-        ('<Workspace version="2.0"><SampleList><Sample sampleID="1"/></SampleList></Workspace>', "FlowJo 9 or earlier"),
-        ('<Workspace version="1.61" flowJoVersion="7.6"><Groups/></Workspace>', "FlowJo 9 or earlier"),
+        ('<Workspace version="1.61" flowJoVersion="7.6"><Groups/></Workspace>', "a workspace of FlowJo 7 for Windows"),
         ("<Workspace", "not well-formed XML"),
         ("<other/>", "wanted Gating-ML"),
     ],
@@ -115,6 +113,17 @@ def test_other_files_called_wsp(tmp_path: Path) -> None:
     path.write_text("<other/>")
     with pytest.raises(StrategyError, match="the root is 'other', wanted a Workspace of FlowJo 10"):
         read_workspace(path)
+
+
+def test_earlier_versions_are_not_taken_for_flowjo_10(tmp_path: Path) -> None:
+    path = tmp_path / "mac.xml"
+    path.write_text('<Workspace version="2.0" flowJoVersion="9.2"><SampleList/></Workspace>')
+    with pytest.raises(StrategyError, match="the root is 'Workspace' of FlowJo 9 or earlier, wanted a Workspace of"):
+        read_workspace(path)
+    # FlowJo 7 has a DataSet too, and its scales elsewhere
+    path = write(tmp_path, sample(FINE))
+    path.write_text(path.read_text().replace('version="20.0" flowJoVersion="10.8.1"', 'version="1.61"'))
+    assert "FlowJo 7 for Windows" in refused(path)
 
 
 @pytest.mark.parametrize("version", ['version="1.8" flowJoVersion="10.0.7"', 'version="20.0"', 'flowJoVersion="11.0"'])

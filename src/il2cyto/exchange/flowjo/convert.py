@@ -190,8 +190,8 @@ def _readme(
     lines = [
         f"# {name}",
         "",
-        f"Converted from a workspace of FlowJo {workspace.version} with {len(samples)} samples. `strategy.yaml` holds",
-        "the tree that most of them have.",
+        f"Converted from a workspace of {workspace.program} {workspace.version} with {len(samples)} samples.",
+        "`strategy.yaml` holds the tree that most of them have.",
         *([f"`overrides/` holds what {len(overrides)} groups of files have of their own."] if overrides else []),
         "",
         "```",

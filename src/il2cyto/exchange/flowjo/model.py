@@ -1,4 +1,4 @@
-"""A FlowJo workspace as frozen objects."""
+"""A workspace as frozen objects: of FlowJo, or an experiment of FACSDiva, which has the same parts."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ class WorkspaceSample:
     Attributes
     ----------
     name
-        Name that FlowJo shows.
+        Name that the program shows.
     files
-        Names that the FCS file may have: the sample's, that of the file which FlowJo loaded, and ``$FIL``.
+        Names that the FCS file may have: the sample's, that of the file which the program loaded, and ``$FIL``.
     uri
-        Where FlowJo found the file, as written.
+        Where the program found the file, as written.
     groups
         Groups that the sample belongs to.
     n_events
-        Events that FlowJo counted in the file, or ``None``.
+        Events that the program counted in the file, or ``None``.
     channels
         ``$PnS`` by ``$PnN``, as the workspace's keywords have them.
     strategy
         Tree, axes and matrix of this sample.
     counts
-        FlowJo's stored count by path of the population; ``None`` where it never counted.
+        The program's own count by path of the population; ``None`` where it never counted.
     """
 
     name: str
@@ -52,13 +52,17 @@ class Workspace:
     name
         Name of the file.
     version
-        Version of FlowJo that wrote it.
+        Version of the program that wrote it.
     samples
         In the order of the file.
     groups
         Names of the samples of each group.
     notices
         What a person should know and what stops nothing. They may hold names of samples.
+    program
+        Name of the program that wrote it.
+    default
+        Tree of every file, where the workspace holds gates and no samples; a template.
     """
 
     name: str
@@ -66,6 +70,8 @@ class Workspace:
     samples: tuple[WorkspaceSample, ...]
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     notices: tuple[str, ...] = ()
+    program: str = "FlowJo"
+    default: GatingStrategy | None = None
 
     def by_file(self) -> dict[str, WorkspaceSample]:
         """Return the sample of each file name; names that two samples with different gates share are left out."""

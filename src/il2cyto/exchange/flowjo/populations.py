@@ -10,10 +10,10 @@ from lxml import etree
 
 from il2cyto.errors import StrategyError, did_you_mean
 from il2cyto.exchange.flowjo.shapes import CURLY_NOTE, ShapeReader
+from il2cyto.exchange.tree_names import free_path, from_root, plain_name
 from il2cyto.exchange.xml import attribute, children, local
 from il2cyto.gates import BooleanGate, Dimension, Gate, Operand, UnsupportedGate
 from il2cyto.gating.strategy import Population
-from il2cyto.keys import ROOT
 
 _COMBINATIONS: dict[str, Literal["and", "or", "not"]] = {"AndNode": "and", "OrNode": "or", "NotNode": "not"}
 
@@ -66,7 +66,7 @@ def read_tree(sample_node: etree._Element, shapes: ShapeReader, file: str) -> Tr
                 if shape.curly:
                     curly.append(node.path)
         populations.append(
-            Population(node.path.rpartition("/")[2], _from_root(node.parent), gate, complement=complement, view=view)
+            Population(node.path.rpartition("/")[2], from_root(node.parent), gate, complement=complement, view=view)
         )
         counts[node.path] = _count(node.element)
     notes = [CURLY_NOTE.format(names=", ".join(curly))] if curly else []
@@ -83,7 +83,7 @@ def _nodes(sample_node: etree._Element, file: str) -> Iterator[_Node]:
     while waiting:
         parent, element = waiting.pop()
         name = attribute(element, "name") or local(element)
-        path = _free(_plain(name), parent.path, taken)
+        path = free_path(plain_name(name), parent.path, taken)
         taken.add(path)
         above = parent.above
         gate = next(children(element, "Gate"), None)
@@ -110,10 +110,6 @@ def _nodes(sample_node: etree._Element, file: str) -> Iterator[_Node]:
         waiting += [(node, child) for child in reversed(_members(element))]
 
 
-def _from_root(path: str) -> str:
-    return f"{ROOT}/{path}" if path else ROOT
-
-
 def _members(element: etree._Element) -> list[etree._Element]:
     return [
         child
@@ -130,20 +126,6 @@ def _is_named(element: etree._Element) -> bool:
 
 def _below(element: etree._Element) -> set[str | None]:
     return {attribute(gate, "id") for gate in element.iter() if isinstance(gate.tag, str) and local(gate) == "Gate"}
-
-
-def _plain(name: str) -> str:
-    plain = name.replace("/", "_").strip() or "unnamed"
-    return f"{plain}_" if plain == ROOT or plain.startswith("not ") else plain
-
-
-def _free(name: str, parent: str, taken: set[str]) -> str:
-    path = f"{parent}/{name}" if parent else name
-    number = 2
-    while path in taken:
-        path = f"{parent}/{name} ({number})" if parent else f"{name} ({number})"
-        number += 1
-    return path
 
 
 def _gate_element(element: etree._Element) -> etree._Element | None:

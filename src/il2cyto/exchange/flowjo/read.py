@@ -45,12 +45,12 @@ def read_workspace(path: str | Path, *, binning: Binning = "exact", name: str | 
     path = Path(path)
     root = parse_xml(path)
     kind = recognise(root)
-    if kind in ("flowjo-old", "diva"):
-        raise refuse(kind, path.name)
+    if kind == "flowjo7":
+        raise refuse(path.name)
     if kind != "flowjo":
         raise StrategyError(
-            "{strategy_file}: the root is {found!r}, wanted a Workspace of FlowJo 10",
-            strategy_file=path.name, found=local(root),
+            "{strategy_file}: the root is {found!r}{hint}, wanted a Workspace of FlowJo 10",
+            strategy_file=path.name, found=local(root), hint=" of FlowJo 9 or earlier" if kind == "flowjo9" else "",
         )  # fmt: skip
     return _Reader(path.name, root, binning, name or path.stem).workspace()
 

@@ -1,4 +1,4 @@
-"""Tell what program wrote an XML file, and say what to do with those that cannot be read."""
+"""Tell what program wrote an XML file."""
 
 from __future__ import annotations
 
@@ -9,39 +9,39 @@ from lxml import etree
 from il2cyto.errors import StrategyError
 from il2cyto.exchange.xml import attribute, children, local
 
-Kind = Literal["flowjo", "flowjo-old", "diva", "other"]
+Kind = Literal["flowjo", "flowjo9", "flowjo7", "diva", "other"]
+
+#: ``version`` of the root. 2.0 and 3.0 are the Mac's until FlowJo 9, 1.6 and 1.61 those of FlowJo 7 for Windows (the
+#: list of CytoML); 1.8 and 20.0 are FlowJo 10, on both.
+_BY_VERSION: dict[str, Kind] = {
+    "2.0": "flowjo9", "3.0": "flowjo9", "1.6": "flowjo7", "1.61": "flowjo7", "1.8": "flowjo", "20.0": "flowjo"
+}  # fmt: skip
 
 
 def recognise(root: etree._Element) -> Kind:
     """Return the kind of a file by its root.
 
     FlowJo 10 writes ``Workspace`` of version 20.0 (1.8 in its first years) with a ``DataSet`` in each sample, on
-    Windows and on the Mac alike; FlowJo 9 and earlier write another structure under the same name.
+    Windows and on the Mac alike; earlier ones write other structures under the same name.
     """
     if local(root) == "bdfacs":
         return "diva"
     if local(root) != "Workspace":
         return "other"
-    version = attribute(root, "version") or ""
-    program = attribute(root, "flowJoVersion") or ""
-    samples = [sample for part in children(root, "SampleList") for sample in children(part, "Sample")]
-    with_data = any(True for sample in samples for _ in children(sample, "DataSet"))
-    major = program.partition(".")[0]
-    if (major.isdigit() and int(major) >= 10) or version in ("20.0", "1.8") or with_data:
+    major = (attribute(root, "flowJoVersion") or "").partition(".")[0]
+    if major.isdecimal() and int(major) >= 10:
         return "flowjo"
-    return "flowjo-old"
+    known = _BY_VERSION.get(attribute(root, "version") or "")
+    if known is not None:
+        return known
+    samples = [sample for part in children(root, "SampleList") for sample in children(part, "Sample")]
+    return "flowjo" if any(True for sample in samples for _ in children(sample, "DataSet")) else "flowjo9"
 
 
-def refuse(kind: Kind, name: str) -> StrategyError:
-    """Return the error for a file that is recognised and cannot be read."""
-    if kind == "diva":
-        return StrategyError(
-            "{strategy_file}: is an experiment of BD FACSDiva; its gates stand on display scales whose definition is "
-            "not public. Import the experiment into FlowJo 10 and save a .wsp workspace, or export Gating-ML 2.0",
-            strategy_file=name,
-        )
+def refuse(name: str) -> StrategyError:
+    """Return the error for a workspace of FlowJo 7 for Windows, the one form that is recognised and not read."""
     return StrategyError(
-        "{strategy_file}: is a workspace of FlowJo 9 or earlier, whose format is not public. Open it in FlowJo 10 and "
-        "save it as a .wsp workspace",
+        "{strategy_file}: is a workspace of FlowJo 7 for Windows, whose scales stand elsewhere and are not read. Open "
+        "it in FlowJo 10 and save it as a .wsp workspace",
         strategy_file=name,
     )

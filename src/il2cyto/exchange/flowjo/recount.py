@@ -1,4 +1,4 @@
-"""Count a workspace's populations again, and compare with the counts that FlowJo stored in it."""
+"""Count a workspace's populations again, and compare with the counts that its program stored in it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from il2cyto.sample import Sample
 
 Verdict = Literal["same", "within", "differs", "not stored", "not estimable", "failed"]
 
-#: What may differ and still be called the same gate: events, or the share of FlowJo's count.
+#: What may differ and still be called the same gate: events, or the share of the program's count.
 MOST_EVENTS, MOST_SHARE = 2, 0.005
 
 
@@ -25,9 +25,9 @@ class Recount:
     Attributes
     ----------
     count, stored
-        Our count and FlowJo's; ``None`` where there is none.
+        Our count and the program's; ``None`` where there is none.
     verdict
-        ``same``; ``within`` 2 events or 0.5 % of FlowJo's count; ``differs``; ``not stored`` where FlowJo never
+        ``same``; ``within`` 2 events or 0.5 % of the program's count; ``differs``; ``not stored`` where it never
         counted; ``not estimable``; ``failed`` where the file could not be gated, in a row for the whole sample.
     reason
         Why there is no count, or what to know of the file.
@@ -43,7 +43,7 @@ class Recount:
 
     @property
     def difference(self) -> int | None:
-        """Our count less FlowJo's."""
+        """Our count less the program's."""
         return None if self.count is None or self.stored is None else self.count - self.stored
 
 
@@ -90,7 +90,9 @@ def recount(workspace: Workspace, files: Iterable[Path]) -> Iterator[Recount]:
             yield Recount(name, path.name, "", None, None, "failed", str(error))
             continue
         if sample.n_events is not None and sample.n_events != events.n_events:
-            reason = f"the file holds {events.n_events} events, FlowJo counted {sample.n_events}: another file?"
+            reason = (
+                f"the file holds {events.n_events} events, {workspace.program} counted {sample.n_events}: another file?"
+            )
             yield Recount(sample.name, path.name, "", events.n_events, sample.n_events, "differs", reason)
         for row in result.counts.itertuples():
             stored = sample.counts[str(row.population)]
