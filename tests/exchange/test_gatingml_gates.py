@@ -293,6 +293,40 @@ def test_events_inside_0_is_the_rest_of_the_parent(tmp_path: Path, spelling: str
     assert [population.complement for population in result.strategy.populations] == [True, False, False]
 
 
+def test_elements_of_other_programs_are_none_of_the_standard(tmp_path: Path) -> None:
+    other = '<o:dimension xmlns:o="urn:o" min="5"/>'
+    body = rectangle(other, dimension("A", limits(1)), other) + other
+    body += polygon((0, 0), (9, 0), (9, 9), name="p").replace("<gating:vertex>", f"{other}<gating:vertex>{other}", 1)
+    body += '<o:RectangleGate xmlns:o="urn:o" id="h"/>'
+    result = gated(tmp_path, body, {"A": [0, 1, 2], "B": [0, 0, 1]})
+    assert (members(result), members(result, "p")) == ([1, 2], [0, 1, 2])
+    assert result.strategy.paths == ("g", "p")
+
+
+def test_a_gate_may_be_called_root(tmp_path: Path) -> None:
+    body = rectangle(dimension("A", limits(1)), name="root") + rectangle(dimension("B", limits(1)), parent="root")
+    body += boolean("not", "root", name="rest")
+    result = gated(tmp_path, body, {"A": [0, 1, 1, 0], "B": [1, 0, 1, 0]})
+    assert (members(result), members(result, "rest")) == ([2], [0, 3])
+    assert set(result.strategy.paths) == {"root gate", "root gate/g", "rest"}
+
+
+def test_remarks_may_stand_anywhere(tmp_path: Path) -> None:
+    whole = quadrants(divider("x", "A", 1, 2), quadrant("low", x=0), quadrant("mid", x=1.5))
+    body = whole.replace("<gating:value>1", "<gating:value><!-- one -->1<?p q?>").replace("1</", "1<!-- or two --></")
+    result = gated(tmp_path, body, {"A": [0.9, 1, 1.9, 2]})
+    assert (members(result, "low"), members(result, "mid")) == ([0], [1, 2])
+
+
+def test_what_the_standard_does_not_know_is_told(tmp_path: Path) -> None:
+    known = rectangle(dimension("A", limits(1)))
+    result = gated(tmp_path, known + '\n<gating:PolytopeGate gating:id="p"/>\n<other xmlns="urn:o"/>', {"A": [0, 1]})
+    assert members(result) == [1]
+    (note,) = result.notes
+    assert note.endswith("left out here: lines 2")
+    assert "Polytope" not in note
+
+
 def test_numbers_are_those_of_xml(tmp_path: Path) -> None:
     body = rectangle(dimension("A", 'gating:min=" 1.5E0 " gating:max="+.25e1"'))
     assert members(gated(tmp_path, body, {"A": [1.4, 1.5, 2.4, 2.5]})) == [1, 2]

@@ -18,9 +18,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import Phase, assume, given, settings
 from lxml import etree
 from plain import coordinates
+from random_gatingml import document
 from random_strategies import MATRICES, TRANSFORMS, small_sample, strategy
 
 from il2cyto.exchange import read_gating
@@ -75,6 +76,17 @@ def compare(tree: GatingStrategy, path: Path, pair: tuple[Sample, object], left_
 def test_random_strategies_validate(schema: etree.XMLSchema, tmp_path: Path, tree: GatingStrategy) -> None:
     write_gatingml(tree, tmp_path / "t.xml")
     validate(tmp_path / "t.xml", schema)
+
+
+@given(document())
+@settings(max_examples=40, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+def test_random_files_written_again_validate(
+    schema: etree.XMLSchema, tmp_path_factory: pytest.TempPathFactory, content: bytes
+) -> None:
+    folder = tmp_path_factory.getbasetemp()
+    (folder / "random.xml").write_bytes(content)
+    write_gatingml(read_gating(folder / "random.xml"), folder / "again.xml")
+    validate(folder / "again.xml", schema)
 
 
 @given(strategy(transforms=SAYABLE, ratios=False, mixed=False))

@@ -78,6 +78,11 @@ def attribute(element: etree._Element, name: str) -> str | None:
     return None
 
 
+def text_of(element: etree._Element) -> str:
+    """Return the text of an element whatever comments stand in it."""
+    return "".join([element.text or "", *(part.tail or "" for part in element)])
+
+
 def children(element: etree._Element, *names: str) -> Iterator[etree._Element]:
     """Yield the child elements with these local names, all where none is given."""
     for child in element:

@@ -12,13 +12,14 @@ from lxml import etree
 from il2cyto.compensation import SpilloverMatrix
 from il2cyto.errors import GatingMLError, Il2CytoError
 from il2cyto.exchange.gatingml.gates import GATES, GateReader
-from il2cyto.exchange.gatingml.lexical import GATING, OWN
+from il2cyto.exchange.gatingml.lexical import GATING, OWN, TRANSFORMS
 from il2cyto.exchange.gatingml.restore import restored
 from il2cyto.exchange.xml import children, local, namespace, parse_xml
 from il2cyto.gates import Gate
 from il2cyto.gating.strategy import GatingStrategy, Population
 from il2cyto.transforms import Transform
 
+_DEFINED = (*GATES, "transformation", "spectrumMatrix")
 _CUSTOM = ("custom_info", "custom-info")  # the second is how Floreada spells it
 
 
@@ -129,13 +130,15 @@ def _read(name: str, root: etree._Element) -> Document:
     elements: list[etree._Element] = []
     # gates may stand inside foreign wrappers, but never inside the custom block of another program
     waiting = [root]
+    unknown: list[etree._Element] = []
     while waiting:
         for element in children(waiting.pop(0)):
             if local(element) in _CUSTOM:
                 custom = element if custom is None else custom
-            elif local(element) in (*GATES, "transformation", "spectrumMatrix"):
+            elif namespace(element) in (GATING, TRANSFORMS) and local(element) in _DEFINED:
                 elements.append(element)
             else:
+                unknown += [element] if namespace(element) in (GATING, TRANSFORMS) else []
                 waiting.append(element)
     reader = GateReader(name)
     for element in elements:
@@ -159,7 +162,7 @@ def _read(name: str, root: etree._Element) -> Document:
             kept[key] = (*kept.get(key, ()), etree.tostring(foreign, encoding="unicode"))
     return Document(
         name, reader.gates, reader.parents, reader.transforms, reader.matrices, custom,
-        frozenset(reader.complements), kept, own, _notes(reader),
+        frozenset(reader.complements), kept, own, (*_left_out(unknown), *_notes(reader)),
     )  # fmt: skip
 
 
@@ -177,6 +180,14 @@ def _blocks(
         for part in inside:
             for block in children(part, *_CUSTOM):
                 yield key, block
+
+
+def _left_out(unknown: list[etree._Element]) -> tuple[str, ...]:
+    if not unknown:
+        return ()
+    # names of elements stay out: results carry the notes
+    lines = ", ".join(str(element.sourceline) for element in unknown[:5]) + (", …" if len(unknown) > 5 else "")
+    return (f"the Gating-ML file holds what version 2.0 of the standard does not know, left out here: lines {lines}",)
 
 
 def _notes(reader: GateReader) -> tuple[str, ...]:

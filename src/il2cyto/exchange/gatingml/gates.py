@@ -8,9 +8,9 @@ from typing import Literal, cast
 from lxml import etree
 
 from il2cyto.errors import GateError, GatingMLError, Il2CytoError, did_you_mean
-from il2cyto.exchange.gatingml.lexical import attribute
+from il2cyto.exchange.gatingml.lexical import attribute, parts
 from il2cyto.exchange.gatingml.scales import ScaleReader
-from il2cyto.exchange.xml import children, local
+from il2cyto.exchange.xml import local, text_of
 from il2cyto.gates import (
     UNCOMPENSATED,
     BooleanGate,
@@ -64,9 +64,9 @@ class GateReader(ScaleReader):
         if local(element) == "BooleanGate":
             gate = self._boolean(element, name)
         elif local(element) == "RectangleGate":
-            gate = RectangleGate(tuple(self._limits(item, name) for item in children(element, "dimension")))
+            gate = RectangleGate(tuple(self._limits(item, name) for item in parts(element, "dimension")))
         else:
-            dimensions = tuple(self._dimension(item, name) for item in children(element, "dimension"))
+            dimensions = tuple(self._dimension(item, name) for item in parts(element, "dimension"))
             gate = (
                 self._polygon(element, dimensions)
                 if local(element) == "PolygonGate"
@@ -100,7 +100,7 @@ class GateReader(ScaleReader):
                 raise self.fail(element, message, found=reference)
             message = "transformation {found!r} is not defined{close}"
             raise self.fail(element, message, found=reference, close=did_you_mean(reference, list(self.transforms)))
-        found = list(children(element, "fcs-dimension", "new-dimension"))
+        found = list(parts(element, "fcs-dimension", "new-dimension"))
         if len(found) != 1:
             raise self.fail(element, "a dimension wants one fcs-dimension or new-dimension, got {n}", n=len(found))
         if local(found[0]) == "new-dimension":
@@ -126,32 +126,32 @@ class GateReader(ScaleReader):
         return reference.strip()
 
     def _values(self, element: etree._Element, name: str) -> tuple[float, ...]:
-        return tuple(self.number(item, "value") for item in children(element, name))
+        return tuple(self.number(item, "value") for item in parts(element, name))
 
     def _polygon(self, element: etree._Element, dimensions: tuple[Dimension, ...]) -> PolygonGate:
-        vertices = tuple(self._values(item, "coordinate") for item in children(element, "vertex"))
+        vertices = tuple(self._values(item, "coordinate") for item in parts(element, "vertex"))
         return PolygonGate(
             cast(tuple[Dimension, Dimension], dimensions), cast(tuple[tuple[float, float], ...], vertices)
         )
 
     def _ellipsoid(self, element: etree._Element, dimensions: tuple[Dimension, ...]) -> EllipsoidGate:
-        parts = {local(part): part for part in children(element, "mean", "covarianceMatrix", "distanceSquare")}
-        if len(parts) != 3:
+        found = {local(part): part for part in parts(element, "mean", "covarianceMatrix", "distanceSquare")}
+        if len(found) != 3:
             raise GateError("an ellipsoid gate wants mean, covarianceMatrix and distanceSquare")
         return EllipsoidGate(
             dimensions,
-            self._values(parts["mean"], "coordinate"),
-            tuple(self._values(row, "entry") for row in children(parts["covarianceMatrix"], "row")),
-            self.number(parts["distanceSquare"], "value"),
+            self._values(found["mean"], "coordinate"),
+            tuple(self._values(row, "entry") for row in parts(found["covarianceMatrix"], "row")),
+            self.number(found["distanceSquare"], "value"),
         )
 
     def _boolean(self, element: etree._Element, name: str) -> BooleanGate:
-        operations = list(children(element, "and", "or", "not"))
+        operations = list(parts(element, "and", "or", "not"))
         if len(operations) != 1:
             raise self.fail(element, "boolean gate {name!r} wants one of and, or, not", name=name)
         operands = tuple(
             Operand(self.identifier(item, "ref"), self.boolean(item, "use-as-complement"))
-            for item in children(operations[0], "gateReference")
+            for item in parts(operations[0], "gateReference")
         )
         return BooleanGate(cast(Literal["and", "or", "not"], local(operations[0])), operands)
 
@@ -160,17 +160,17 @@ class GateReader(ScaleReader):
             raise self.fail(element, "gate {name!r} is defined twice", name=name)
         dimensions: dict[str, Dimension] = {}
         dividers: dict[str, tuple[float, ...]] = {}
-        for divider in children(element, "divider"):
+        for divider in parts(element, "divider"):
             key = self.identifier(divider)
             if key in dimensions:
                 raise self.fail(divider, "divider {key!r} of gate {name!r} is defined twice", key=key, name=name)
             dimensions[key] = self._dimension(divider, name)
-            cells = [self.finite(value, value.text or "", "divider value") for value in children(divider, "value")]
+            cells = [self.finite(value, text_of(value), "divider value") for value in parts(divider, "value")]
             dividers[key] = tuple(sorted(set(cells)))
         found = []
-        for quadrant in children(element, "Quadrant"):
+        for quadrant in parts(element, "Quadrant"):
             region: dict[str, int] = {}
-            for position in children(quadrant, "position"):
+            for position in parts(quadrant, "position"):
                 key = self.identifier(position, "divider_ref")
                 if key not in dimensions:
                     message = "divider {found!r} is not one of gate {name!r}{close}"

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterator
 
 from lxml import etree
 
 from il2cyto.errors import GatingMLError
-from il2cyto.exchange.xml import local
+from il2cyto.exchange.xml import children, local, namespace
 
 _ISAC = "http://www.isac-net.org/std/Gating-ML/v2.0/"
 GATING = f"{_ISAC}gating"
@@ -30,6 +31,13 @@ def attribute(element: etree._Element, name: str) -> str | None:
             return str(value)
     value = element.get(name)
     return None if value is None else str(value)
+
+
+def parts(element: etree._Element, *names: str) -> Iterator[etree._Element]:
+    """Yield the child elements of the standard with these local names; those of other programs are none."""
+    for child in children(element, *names):
+        if namespace(child) in (GATING, DATATYPES, TRANSFORMS):
+            yield child
 
 
 class Lexer:

@@ -9,6 +9,7 @@ from lxml import etree
 from il2cyto.exchange.xml import children, local
 from il2cyto.gates import UNCOMPENSATED, BooleanGate, Dimension, Operand, Ratio
 from il2cyto.gating.strategy import GatingStrategy, Population
+from il2cyto.keys import ROOT
 from il2cyto.transforms import Transform, transform_from_dict
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def restored(name: str | None, stem: str, document: Document) -> GatingStrategy:
         populations.append(
             Population(
                 name=_name(gate_id, told),
-                parent="root" if parent is None else paths[parent],
+                parent=ROOT if parent is None else paths[parent],
                 gate=shape,
                 complement=(gate_id in document.complements) != (gate_id in flipped),
                 definition="" if block is None else block.get("definition", ""),
@@ -100,7 +101,9 @@ def _paths(document: Document, told: dict[str, etree._Element]) -> dict[str, str
 
 
 def _name(gate_id: str, told: dict[str, etree._Element]) -> str:
-    return told[gate_id].get("name", gate_id) if gate_id in told else gate_id
+    name = told[gate_id].get("name", gate_id) if gate_id in told else gate_id
+    # an id like any other in the standard; here it means all events
+    return f"{ROOT} gate" if name == ROOT else name
 
 
 def _axis(element: etree._Element) -> Dimension:

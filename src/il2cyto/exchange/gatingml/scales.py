@@ -9,8 +9,8 @@ from lxml import etree
 
 from il2cyto.compensation import SpilloverMatrix
 from il2cyto.errors import Il2CytoError, did_you_mean
-from il2cyto.exchange.gatingml.lexical import Lexer
-from il2cyto.exchange.xml import children, local
+from il2cyto.exchange.gatingml.lexical import Lexer, parts
+from il2cyto.exchange.xml import local
 from il2cyto.gates import Ratio
 from il2cyto.gates.dimension import FROM_FILE, UNCOMPENSATED
 from il2cyto.transforms import Clamped, Transform, transform_from_dict
@@ -39,7 +39,7 @@ class ScaleReader(Lexer):
         name = self.identifier(element)
         if name in self.transforms or name in self.ratios:
             raise self.fail(element, "transformation {name!r} is defined twice", name=name)
-        kinds = list(children(element, *SCALES, "fratio"))
+        kinds = list(parts(element, *SCALES, "fratio"))
         if len(kinds) != 1:
             message = "transformation {name!r} wants one of {known}"
             raise self.fail(element, message, name=name, known=", ".join([*SCALES, "fratio"]))
@@ -63,7 +63,7 @@ class ScaleReader(Lexer):
 
     def _ratio(self, element: etree._Element, kind: etree._Element, name: str) -> Ratio:
         # some examples of the printed standard have the two dimensions beside fratio, not inside it
-        inside = list(children(kind, "fcs-dimension")) or list(children(element, "fcs-dimension"))
+        inside = list(parts(kind, "fcs-dimension")) or list(parts(element, "fcs-dimension"))
         if len(inside) != 2:
             raise self.fail(kind, "ratio {name!r} wants two dimensions, got {n}", name=name, n=len(inside))
         first, second = (self.need(part, "name") for part in inside)
@@ -92,11 +92,10 @@ class ScaleReader(Lexer):
             why = "is defined twice" if name in self.matrices else "has a name that is taken by the standard"
             raise self.fail(element, "spectrum matrix {name!r} {why}", name=name, why=why)
         names: dict[str, tuple[str, ...]] = {"fluorochromes": (), "detectors": ()}
-        for part in children(element, "fluorochromes", "detectors"):
-            names[local(part)] = tuple(self.need(item, "name") for item in children(part, "fcs-dimension"))
+        for part in parts(element, "fluorochromes", "detectors"):
+            names[local(part)] = tuple(self.need(item, "name") for item in parts(part, "fcs-dimension"))
         rows = [
-            [self.number(cell, "value") for cell in children(row, "coefficient")]
-            for row in children(element, "spectrum")
+            [self.number(cell, "value") for cell in parts(row, "coefficient")] for row in parts(element, "spectrum")
         ]
         n, p = len(names["fluorochromes"]), len(names["detectors"])
         inverted = self.boolean(element, "matrix-inverted-already")
