@@ -33,6 +33,10 @@ FACTOR_COLUMNS = (
     "alc_per_ul",
     "retained_time_fraction",
 )
+#: Columns that may be left out of the tubes, with what then counts.
+OPTIONAL_COLUMNS: dict[str, str | bool] = {"bead_lot": "", "beads_expired": False, "alc_from_wbc": False}
+#: Begin of the name of a lot that is not known.
+UNKNOWN_LOT = "unknown lot of"
 #: Columns that name a population.
 LABEL_COLUMNS = ("population", "name", "parent", "definition", "role")
 POPULATION_COLUMNS = (
@@ -88,6 +92,16 @@ class Block:
         """Value of a tube column in the first replicate."""
         return str(self.tubes[column].iloc[0])
 
+    @property
+    def lots(self) -> tuple[str, ...]:
+        """Bead lot of each replicate; unknown ones are taken for one lot, which no other tube shares."""
+        lots = self.tubes["bead_lot"].fillna("").astype(str)
+        return tuple(lot or f"{UNKNOWN_LOT} {self.tube_id}" for lot in lots)
+
+    def any(self, column: str) -> bool:
+        """Whether a column of truth values holds for one replicate or more."""
+        return any(bool(value) for value in self.tubes[column])
+
     def factor(self, column: str) -> Floats:
         """Numbers of a tube column, one per replicate, NaN where missing."""
         return pd.to_numeric(self.tubes[column], errors="raise").to_numpy(dtype=np.float64, na_value=np.nan)
@@ -127,6 +141,10 @@ def make_blocks(tubes: pd.DataFrame, populations: pd.DataFrame) -> Iterator[Bloc
     require_columns(tubes, (*TUBE_COLUMNS, *FACTOR_COLUMNS, "tube_id", "strategy", "route", "repeat"), "tubes")
     require_columns(populations, POPULATION_COLUMNS, "populations")
     _check_ids(tubes, populations)
+    tubes = tubes.copy()
+    for name, value in OPTIONAL_COLUMNS.items():
+        if name not in tubes:
+            tubes[name] = value
     by_tube = dict(iter(populations[populations["population"] != ROOT].groupby("tube_id", sort=False)))
     for _, group in tubes.groupby(["subject", "visit_number", "visit", "tube"], sort=True, dropna=False):
         ordered = collection_order(group)

@@ -6,6 +6,7 @@ tube) and returns arrays without that axis. Nothing is checked here: :mod:`il2cy
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -29,22 +30,49 @@ class Estimates(NamedTuple):
     cv: Floats
 
 
-def by_beads(cells: Floats, beads: Floats, ul_per_bead: Floats, cv_pipetting: float, cv_lot: float) -> Estimates:
+def by_beads(
+    cells: Floats,
+    beads: Floats,
+    ul_per_bead: Floats,
+    cv_pipetting: float,
+    cv_lot: float,
+    lots: Sequence[str] | None = None,
+    doublets: Floats | float = 0.0,
+) -> Estimates:
     """Counting beads: ``cells / beads / ul_per_bead``, variance ``1/N + 1/N_beads + CV_pip² + CV_lot²``.
 
     Each tube stands for a volume of blood, beads × ``ul_per_bead``; cells and volumes are summed over replicates. Each
-    tube was pipetted for itself, so that error falls with replicates; the bead lot is shared, so its error does not.
+    tube was pipetted for itself, so that error falls with replicates; a bead lot is shared by the tubes of this lot.
+    `lots` names the lot of each tube, by default one lot. Of the bead events `doublets` are two beads each: with ``D``
+    of them among ``N`` events there are ``N + D`` beads, known as well as ``(N + D)² / (N + 3 D)`` counted ones.
     """
-    volume = beads * ul_per_bead
+    number = beads + doublets
+    volume = number * ul_per_bead
     total = volume.sum(axis=-1)
     weight = volume / total[..., None]
     n = cells.sum(axis=-1)
     # the variance of the summed volume, Σ w²/N_beads, as that of so many beads in one tube
-    bead_equivalent = 1.0 / (weight**2 / beads).sum(axis=-1)
-    other = (weight**2).sum(axis=-1) * cv_pipetting**2 + cv_lot**2
+    bead_equivalent = 1.0 / (weight**2 * (beads + 3.0 * doublets) / number**2).sum(axis=-1)
+    other = (weight**2).sum(axis=-1) * cv_pipetting**2 + lot_share(weight, lots) * cv_lot**2
     lower, upper = ratio_limits(n, bead_equivalent)
     scale = bead_equivalent / total
     return _scaled(scale, n / bead_equivalent, lower, upper, other, _inverse(n) + 1.0 / bead_equivalent)
+
+
+def lot_share(weight: Floats, lots: Sequence[str] | None) -> Floats:
+    """Share of the variance of one lot that is left when tubes of the lots have these weights: ``Σ_lot (Σ w)²``.
+
+    Examples
+    --------
+    >>> weight = np.array([0.25, 0.75])
+    >>> float(lot_share(weight, ["A", "A"])), float(lot_share(weight, ["A", "B"]))
+    (1.0, 0.625)
+    """
+    if lots is None:
+        return np.ones(weight.shape[:-1])
+    names = np.asarray(lots)
+    parts = [weight[..., names == name].sum(axis=-1) for name in dict.fromkeys(lots)]
+    return np.asarray(sum(part**2 for part in parts))
 
 
 def by_volume(cells: Floats, volume_ul: Floats, cv_volume: float) -> Estimates:
@@ -64,6 +92,36 @@ def by_alc(cells: Floats, denominator: Floats, alc_per_ul: Floats, cv_alc: float
     lower, upper = share_limits(n, parent)
     other = np.full(n.shape, cv_alc**2)
     return _scaled(alc_per_ul, share, lower, upper, other, (1.0 - share) * _inverse(n))
+
+
+def by_pure_share(
+    cells: Floats, denominator: Floats, pure: Floats, gate: Floats, alc_per_ul: Floats, cv_alc: float
+) -> Estimates:
+    """Dual platform corrected for purity: share of the denominator / purity × lymphocytes/µL.
+
+    The purity is ``pure / gate``, counted apart from the share: in another tube, or for cells that need not lie inside
+    `pure` (then the variance is too large rather than too small). Variance ``(1 - p)/N + (1 - q)/N_pure + CV_ALC²``.
+    Cells inside `pure` of the same tube are a share of it: `by_alc` with `pure` as denominator.
+    """
+    n, parent = cells.sum(axis=-1), denominator.sum(axis=-1)
+    share = n / parent
+    whole = of_impure(pure, gate, alc_per_ul, cv_alc)
+    below, above = np.log(whole.value / whole.lower), np.log(whole.upper / whole.value)
+    lower, upper = combine_limits(share, *share_limits(n, parent), below, above)
+    cv = np.sqrt((1.0 - share) * _inverse(n) + whole.cv**2)
+    return Estimates(whole.value * share, whole.value * lower, whole.value * upper, cv)
+
+
+def of_impure(pure: Floats, gate: Floats, alc_per_ul: Floats, cv_alc: float) -> Estimates:
+    """Cells/µL of a gate of which only the share ``pure / gate`` are the blood count's lymphocytes."""
+    k, total = pure.sum(axis=-1), gate.sum(axis=-1)
+    purity = k / total
+    low, high = share_limits(k, total)
+    half = Z95 * cv_alc
+    value = alc_per_ul / purity
+    lower = value * np.exp(-np.hypot(half, np.log(high / purity)))
+    upper = value * np.exp(np.hypot(half, np.log(purity / low)))
+    return Estimates(value, lower, upper, np.sqrt((1.0 - purity) * _inverse(k) + cv_alc**2))
 
 
 def by_chain(child: Floats, parent: Floats, per_ul: Estimates) -> Estimates:

@@ -39,6 +39,11 @@ COUNT_COLUMNS: Final = (
     "flags",
     "percent_of",
     "percent_ancestor",
+    "source_tube_id",
+    "bead_lot",
+    "cv_lot",
+    "lower_within_lot",
+    "upper_within_lot",
 )
 
 
@@ -57,8 +62,9 @@ def count_table(
     tubes
         One row per tube that was gated: ``study, subject, arm, diagnosis, visit, visit_number, collection_date, ady,
         days_since_dose, tube, tube_id, strategy, route, beads_per_test, blood_volume_ul, dilution, volume_ul,
-        alc_per_ul, repeat, retained_time_fraction``. Tubes of one subject, visit and tube type whose ``repeat`` is
-        ``sum`` make one group of rows; with ``apart:first`` or ``apart:latest`` each has its own rows.
+        alc_per_ul, repeat, retained_time_fraction``, and if known ``bead_lot, beads_expired, alc_from_wbc`` (whether
+        ``alc_per_ul`` is leucocytes × percentage, which has its own error). Tubes of one subject, visit and tube type
+        whose ``repeat`` is ``sum`` make one group of rows; with ``apart:first`` or ``apart:latest`` each has its own.
     populations
         ``tube_id`` and the columns of `GatingResult.counts`; a row for the root is passed over.
     specs
@@ -76,9 +82,12 @@ def count_table(
         date, tubes of unknown date last, as they stand in `tubes`. ``status`` and, where it is ``not_estimable``,
         ``reason`` are about the count. A count without cells/µL is ``estimated``, and ``reason`` says why it has none.
         ``cv`` is a fraction, ``below_lloq`` is empty for beads and for missing counts. ``flags``, joined by ``;``:
-        ``below_lloq``, ``below_lod``; ``few_beads`` in any tube of the row; ``route_changed`` where a subject's tubes
-        of this type came to cells/µL by different routes; ``source_few_beads``, ``source_below_lloq`` and
-        ``source_of_other_day`` for the tube that a chain starts from.
+        ``below_lloq``, ``below_lod``; ``few_beads``, ``expired_beads``, ``alc_from_wbc`` in any tube of the row;
+        ``route_changed`` where a subject's values of this population came about by different routes;
+        ``source_few_beads``, ``source_below_lloq`` and so on for the tube that a chain starts from, ``source_tube_id``;
+        ``source_of_other_day`` where its blood is not of the same day. ``bead_lot`` is the
+        lot of beads behind the values, empty where there is not one known lot, ``cv_lot`` the part of ``cv`` that
+        it brings, and ``lower_within_lot``, ``upper_within_lot`` are limits without it, for comparisons within a lot.
 
     Raises
     ------
@@ -93,18 +102,26 @@ def count_table(
         blocks[block.key].append(block)
     results = _Results(blocks, specs, errors, limits)
     rows = [result for key in blocks for result in results.of(key)]
-    histories: dict[tuple[str, str], set[str]] = defaultdict(set)
+    histories: dict[tuple[str, str, str], set[str]] = defaultdict(set)
     for result in rows:
-        if not all(result.reasons):
-            subject, _, tube = result.block.key
-            histories[subject, tube].add(result.history)
-    tables = [_rows(result, limits, percent_of, changed=len(histories[result.block.key[::2]]) > 1) for result in rows]
+        for place, reason in zip(_places(result), result.reasons, strict=True):
+            if not reason:
+                histories[place].add(result.history)
+    tables = [
+        _rows(result, limits, percent_of, [len(histories[place]) > 1 for place in _places(result)]) for result in rows
+    ]
     return pd.concat(tables, ignore_index=True)[list(COUNT_COLUMNS)]
+
+
+def _places(result: PerUl) -> list[tuple[str, str, str]]:
+    """Subject, strategy and path of each population: what must not change its route from visit to visit."""
+    block = result.block
+    return [(block.text("subject"), block.text("strategy"), path) for path in block.paths]
 
 
 def _empty() -> pd.DataFrame:
     whole = dict.fromkeys(("n_tubes", "count", "parent_count", "n_undefined"), "Int64")
-    real = ("percent_parent", "cells_per_ul", "lower", "upper", "cv", "percent_ancestor")
+    real = ("percent_parent", "cells_per_ul", "lower", "upper", "cv", "percent_ancestor", *COUNT_COLUMNS[-3:])
     dtypes = {**whole, **dict.fromkeys(real, "float64"), "below_lloq": "boolean"}
     return pd.DataFrame({column: pd.Series(dtype=dtypes.get(column, object)) for column in COUNT_COLUMNS})
 
@@ -143,18 +160,23 @@ class _Results:
                 raise TableError(f"tube type {tube!r} has no count rule{did_you_mean(tube, list(self._specs))}")
             self._open.append(key)
             self._done[key] = [
-                per_ul(block, self._specs[tube], self._errors, self._limits, self._source)
-                for block in self._blocks[key]
+                per_ul(block, self._specs[tube], self._errors, self._limits, self) for block in self._blocks[key]
             ]
             self._open.pop()
         return self._done[key]
 
-    def _source(self, subject: str, visit: str, tube: str) -> PerUl | None:
+    def result(self, subject: str, visit: str, tube: str) -> PerUl | None:
+        """Result of the tube that stands for the visit, or ``None``."""
         key = (subject, visit, tube)
         return self.of(key)[visit_block(self._blocks[key])] if key in self._blocks else None
 
+    def block(self, subject: str, visit: str, tube: str) -> Block | None:
+        """Counts of the tube that stands for the visit, or ``None``."""
+        blocks = self._blocks.get((subject, visit, tube))
+        return blocks[visit_block(blocks)] if blocks else None
 
-def _rows(result: PerUl, limits: Limits, percent_of: Sequence[str], changed: bool) -> pd.DataFrame:
+
+def _rows(result: PerUl, limits: Limits, percent_of: Sequence[str], changed: Sequence[bool]) -> pd.DataFrame:
     block = result.block
     count, parent = block.counts.sum(axis=1), block.parent_counts.sum(axis=1)
     counted = ~np.isnan(count)
@@ -166,9 +188,9 @@ def _rows(result: PerUl, limits: Limits, percent_of: Sequence[str], changed: boo
             *(["below_lloq"] if is_cells and events < limits.lloq_events else []),
             *(["below_lod"] if is_cells and events < limits.lod_events else []),
             *result.flags,
-            *(["route_changed"] if changed else []),
+            *(["route_changed"] if other_route else []),
         ]
-        for is_cells, events in zip(cells, count, strict=True)
+        for is_cells, events, other_route in zip(cells, count, changed, strict=True)
     ]
     first: dict[str, Any] = {column: block.tubes[column].iloc[0] for column in (*TUBE_COLUMNS, "strategy")}
     columns = {
@@ -191,6 +213,11 @@ def _rows(result: PerUl, limits: Limits, percent_of: Sequence[str], changed: boo
         "flags": [";".join(row) for row in flags],
         "percent_of": above,
         "percent_ancestor": _percent(count, np.array([by_path.get(path, np.nan) for path in above])),
+        "source_tube_id": result.source.block.tube_id if result.source is not None else "",
+        "bead_lot": result.lot,
+        "cv_lot": np.where(np.isnan(result.estimates.value), np.nan, result.cv_lot),
+        "lower_within_lot": result.within_lot.lower,
+        "upper_within_lot": result.within_lot.upper,
     }
     return pd.DataFrame(columns)
 

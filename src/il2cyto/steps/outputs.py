@@ -40,6 +40,7 @@ def write_outputs(
     """
     from il2cyto.linking import write_linked
     from il2cyto.report import write_report
+    from il2cyto.steps.counted import write_trial
     from il2cyto.steps.report import report_inputs
     from il2cyto.visits import write_visits
 
@@ -50,6 +51,8 @@ def write_outputs(
     write_table(tables.paths, out / "paths.csv")
     write_table(tables.missing, out / "missing_visits.csv")
     write_table(tables.model, out / "model.csv")
+    write_table(tables.checks, out / "checks.csv")
+    write_trial(tables.trial, out)
     write_visits(tables.visits, out / "visits.h5ad")
     if tables.linked is not None:
         write_linked(tables.linked, out / "linked.h5mu")

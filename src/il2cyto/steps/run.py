@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from il2cyto import __version__
 from il2cyto.errors import Il2CytoError, OutputError
+from il2cyto.steps.counted import count_findings
 from il2cyto.steps.failures import Finding, Surplus, failure_table, find_failures, path_table
 from il2cyto.steps.gates import forget_gates, load_strategies
 from il2cyto.steps.pool import gate_tubes
@@ -32,6 +33,8 @@ class Tables:
     counts: pd.DataFrame
     wide: pd.DataFrame
     visit_counts: pd.DataFrame
+    checks: pd.DataFrame
+    trial: pd.DataFrame
     visits: AnnData
     serum: AnnData | None
     linked: Any
@@ -137,7 +140,7 @@ def run_study(
 
 def make_tables(study: Study, outcomes: Mapping[str, TubeOutcome]) -> tuple[Tables, dict[str, Any]]:
     """Make every table from the outcomes of tubes; a pure function of its arguments."""
-    from il2cyto.counts import count_table, visit_rows, wide_table
+    from il2cyto.counts import add_check_flags, check_counts, count_table, trial_table, visit_rows, wide_table
     from il2cyto.derive import visit_table
     from il2cyto.linking import link
     from il2cyto.models import change_from_baseline
@@ -147,9 +150,15 @@ def make_tables(study: Study, outcomes: Mapping[str, TubeOutcome]) -> tuple[Tabl
     results = {key: outcome.content for key, outcome in outcomes.items() if outcome.content is not None}
     days = visit_table(study)
     tubes, populations = tube_tables(study, results, days)
-    counts = count_table(tubes, populations, count_specs(study), study.errors, study.limits, study.percent_of)
+    made_of = (tubes, populations, count_specs(study), study.errors, study.limits)
+    counts = count_table(*made_of, study.percent_of)
+    slices = {tube_id: content["bead_slices"] for tube_id, content in results.items()}
+    checks = check_counts(counts, *made_of, study.checks, slices)
+    counts = add_check_flags(counts, checks)
     chosen = visit_rows(counts, tubes)
     missing = study.missing_visits()
+    numbers = {visit.id: float(visit.number) for visit in study.visits.values()}
+    trial = trial_table(chosen, days, missing, numbers, study.baseline, study.id)
     manifest = _manifest(study, outcomes)
     visits = build_visits(chosen, days, missing, manifest)
     serum = read_serum(study.serum) if study.serum_values else None
@@ -158,11 +167,13 @@ def make_tables(study: Study, outcomes: Mapping[str, TubeOutcome]) -> tuple[Tabl
         visits, baseline=study.baseline, reference_arm=study.reference_arm, populations=study.model_populations or None
     )
     surplus = _surplus(study)
-    findings = find_failures(study, outcomes, surplus)
+    findings = (*find_failures(study, outcomes, surplus), *count_findings(study, counts, checks))
     failures = failure_table(findings)
     paths = path_table(study, outcomes, findings, surplus)
     wide = wide_table(counts)
-    tables = Tables(counts, wide, chosen, visits, serum, linked, model, findings, failures, paths, missing)
+    tables = Tables(
+        counts, wide, chosen, checks, trial, visits, serum, linked, model, findings, failures, paths, missing
+    )
     return tables, manifest
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from il2cyto.steps.counted import bead_lot_names, count_facts
 from il2cyto.study.model import Study, TubeRecord
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def tube_tables(
     import pandas as pd
 
     days = {(row["USUBJID"], row["AVISIT"]): row for row in visits.to_dict("records")}
+    lots = bead_lot_names(study)
     tubes, populations = [], []
     for record in study.records:
         content = results.get(record.tube_id)
@@ -69,9 +71,9 @@ def tube_tables(
                 "blood_volume_ul": _number(record.blood_volume_ul),
                 "dilution": 1.0 if record.dilution is None else record.dilution,
                 "volume_ul": _number(volume),
-                "alc_per_ul": _number(record.alc_per_ul),
                 "repeat": record.repeat or "",
                 "retained_time_fraction": _number(fraction),
+                **count_facts(record, lots),
             }
         )
         populations += [{"tube_id": record.tube_id, **count} for count in content["counts"]]

@@ -19,6 +19,7 @@ from il2cyto.gating import GatingResult, GatingStrategy
 from il2cyto.panel import Panel
 from il2cyto.provenance import hash_content, hash_file, write_text
 from il2cyto.sample import Sample
+from il2cyto.steps.counted import bead_slices
 from il2cyto.steps.gates import strategy_for
 from il2cyto.steps.public import file_texts, plain_number, public_message, public_repair
 from il2cyto.study.model import TubeRecord
@@ -132,6 +133,7 @@ def _gate(record: TubeRecord, out: Path, reuse: bool) -> tuple[dict[str, Any], t
         "notes": [*result.notes, *_volume_note(sample), *_dimmed_note(sample)],
         "missing_markers": list(result.missing_markers),
         "retained_time_fraction": retained_time_fraction(result),
+        "bead_slices": bead_slices(result, record.count.beads),
         "counts": _plain(result),
     }
     from il2cyto.steps.pictures import tube_pictures

@@ -57,7 +57,7 @@ class CountSpec:
         Population that the lymphocytes of the blood count correspond to (route ``dual``).
     purity, purity_tube
         Population that holds the true lymphocytes of the denominator (route ``dual``), and the tube type in which it
-        is counted, ``None`` for the tube itself. In another tube it is a share of that tube's own denominator.
+        is counted, ``None`` for the tube itself. In another tube the purity is the share of its parent there.
     bead_doublets
         Population of events that are two beads each (route ``beads``); without it an event is one bead.
     """

@@ -1,0 +1,32 @@
+"""What each column of the trial team's table means."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column: its name, its kind (``text``, ``number``, ``whole``, ``date``), its unit and its meaning."""
+
+    name: str
+    kind: str
+    unit: str
+    meaning: str
+
+
+@cache
+def trial_columns() -> tuple[Column, ...]:
+    """Return the columns of the trial team's table, in order.
+
+    Examples
+    --------
+    >>> [column.name for column in trial_columns()[:3]], trial_columns()[-1].unit
+    (['STUDYID', 'USUBJID', 'ARM'], 'points')
+    """
+    text = (files("il2cyto.counts") / "data" / "trial_columns.csv").read_text(encoding="utf-8")
+    rows = csv.DictReader(text.splitlines())
+    return tuple(Column(row["column"], row["kind"], row["unit"], row["meaning"]) for row in rows)
