@@ -311,3 +311,11 @@ def test_ids_with_a_plus_are_one_tube() -> None:
     flagged = add_check_flags(counts_of(*tubes), check(*tubes))
     assert "lymphosum_fail" in row(flagged, tube_id="A+1", name="B")["flags"]
     assert "lymphosum" not in row(flagged, tube_id="A", name="B")["flags"]
+
+
+def test_no_tubes() -> None:
+    nothing = pd.DataFrame([])
+    counts = count_table(nothing, nothing, SPECS, ERRORS, LIMITS)
+    found = check_counts(counts, nothing, nothing, SPECS, ERRORS, LIMITS, CHECKS)
+    assert (len(found), tuple(found.columns)) == (0, CHECK_COLUMNS)
+    assert len(add_check_flags(counts, found)) == 0

@@ -78,6 +78,8 @@ def check_counts(
         with a blank between; of a check that compares a lot, ``subject`` and ``visit`` are empty.
     """
     require_columns(counts, ("subject", "visit", "tube", "tube_id", "population", "count", "cells_per_ul"), "counts")
+    if counts.empty:
+        return _typed(pd.DataFrame(columns=list(CHECK_COLUMNS)))
     views = list(_views(counts, tubes, specs, checks, slices or {}))
     found = [*_of_tubes(views, checks)]
     for draw in by_draw(views).values():
@@ -93,8 +95,7 @@ def check_counts(
     place = {view.key: number for number, view in enumerate(views)}
     first = [place.get(one.tubes[0].key, len(place)) for one in found if one.check in order]
     ranked = sorted(range(len(rows)), key=lambda row: (first[row], order[rows[row]["check"]]))
-    table = pd.DataFrame([rows[row] for row in ranked], columns=list(CHECK_COLUMNS))
-    return table.astype({name: "float64" if name == "value" else object for name in CHECK_COLUMNS})
+    return _typed(pd.DataFrame([rows[row] for row in ranked], columns=list(CHECK_COLUMNS)))
 
 
 def add_check_flags(counts: pd.DataFrame, checked: pd.DataFrame) -> pd.DataFrame:
@@ -123,6 +124,10 @@ def add_check_flags(counts: pd.DataFrame, checked: pd.DataFrame) -> pd.DataFrame
         for old, tube_id in zip(counts["flags"], counts["tube_id"], strict=True)
     ]
     return counts.assign(flags=pd.Series(joined, index=counts.index, dtype=object))
+
+
+def _typed(table: pd.DataFrame) -> pd.DataFrame:
+    return table.astype({name: "float64" if name == "value" else object for name in CHECK_COLUMNS})
 
 
 def _inherited(tube_id: str, sources: Mapping[str, str], flags: Mapping[str, list[str]]) -> list[str]:

@@ -70,7 +70,8 @@ def count_findings(study: Study, counts: pd.DataFrame, checked: pd.DataFrame) ->
     for tube_id, group in failed.groupby("tube_id", sort=False):
         rows = group[["check", "population", "value", "unit", "limit"]].itertuples(index=False, name=None)
         add("check failed", str(tube_id), f"{tube_id}: {_told(rows)}", "see checks.csv; nothing was corrected")
-    changed = counts[counts["flags"].str.split(";").map(lambda flags: "route_changed" in flags)]
+    # a mask of booleans even where the table is empty: an empty list would choose no columns
+    changed = counts[np.array(["route_changed" in flags.split(";") for flags in counts["flags"]], dtype=bool)]
     for (subject, strategy), group in changed.groupby(["subject", "strategy"], sort=False):
         visits = group.drop_duplicates("tube_id")[["visit", "route", "tube_id"]]
         routes = ", ".join(f"{visit} {route}" for visit, route, _ in visits.itertuples(index=False, name=None))
