@@ -96,7 +96,7 @@ class TestTemplate:
             (clinical.DOSING.known, ()),
         ):
             keys.update(required, optional)
-        keys.update(samples.COLUMNS.known, samples.UNITS, samples.REPEATS, samples.SEXES)
+        keys.update(samples.COLUMNS.known, samples.UNITS, tubes.REPEATS, samples.SEXES)
         assert keys - set(re.findall(r"[A-Za-z_]+(?::[a-z]+)?", text)) == set()
 
     def test_its_sheet_has_every_column(self, tmp_path):

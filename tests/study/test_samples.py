@@ -184,7 +184,8 @@ class TestRepeats:
         problems = folder.append(self.AGAIN.format("")).problems()
         assert [(p.line, p.where) for p in problems] == [(2, "repeat"), (8, "repeat")]
         assert problems[0].message == (
-            "line 8 is the same subject, visit and tube; write sum, apart:first or apart:latest in each of these rows"
+            "line 8 is the same subject, visit and tube; write sum, apart:first or apart:latest in each of these rows, "
+            "or state `repeat:`"
         )
 
     def test_a_rule_in_one_row_is_not_enough(self, folder):

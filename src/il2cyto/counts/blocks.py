@@ -123,7 +123,10 @@ def require_columns(table: pd.DataFrame, columns: Sequence[str], what: str) -> N
 
 
 def collection_order(tubes: pd.DataFrame) -> pd.DataFrame:
-    """Tubes by collection date, those of one day by their id; then those of unknown date as the rows stand."""
+    """Tubes by their column ``order``, or else by date and those of one day by id; undated ones last, as they stand."""
+    if "order" in tubes:
+        # the study has ordered them, with their times of day
+        return tubes.sort_values("order", kind="stable")
     known = tubes["collection_date"].notna() & tubes["collection_date"].ne("")
     order = pd.DataFrame({"date": tubes["collection_date"].astype(str), "id": tubes["tube_id"].astype(str)})
     dated, undated = order[known].sort_values(["date", "id"]).index, order[~known].index

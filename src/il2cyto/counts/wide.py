@@ -69,9 +69,11 @@ def visit_rows(counts: pd.DataFrame, tubes: pd.DataFrame) -> pd.DataFrame:
         return counts.copy()
     require_columns(tubes, ["tube_id", "repeat"], "tubes")
     rules = dict(zip(tubes["tube_id"], tubes["repeat"].fillna(""), strict=True))
+    order = dict(zip(tubes["tube_id"], tubes["order"], strict=True)) if "order" in tubes else None
     chosen: set[str] = set()
     for _, group in counts.drop_duplicates("tube_id").groupby(["subject", "visit", "tube"], sort=False):
-        ids = collection_order(group)["tube_id"].tolist()
+        ranked = group if order is None else group.assign(order=group["tube_id"].map(order))
+        ids = collection_order(ranked)["tube_id"].tolist()
         rule = rules.get(ids[0], "")
         if len(ids) > 1 and rule not in ("apart:first", "apart:latest"):
             raise TableError(

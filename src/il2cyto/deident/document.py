@@ -62,6 +62,10 @@ def clean_document(
     content["checks"] = _checks(document.checks, declared, names, changes)
     if document.percent_of:
         content["percent_of"] = [_population(name, names, changes) for name in document.percent_of]
+    content["visit_assignment"] = document.visit_assignment
+    content["course_gap"] = document.course_gap
+    if document.repeat is not None:
+        content["repeat"] = document.repeat
     content["limits"] = dict(vars(document.limits))
     content["errors"] = dict(vars(document.errors))
     content.update({table: f"{table}.csv" for table in written})
@@ -104,6 +108,8 @@ def _visit(visit: Visit, code: str, names: Names, changes: list[Change]) -> dict
         content["target_day"] = visit.target_day
     if visit.window is not None:
         content["window"] = list(visit.window)
+    if visit.max_dsld is not None:
+        content["max_dsld"] = visit.max_dsld
     return content
 
 
@@ -115,6 +121,8 @@ def _tube(
     if tube.panel is not None:
         content["panel"] = references.panels[tube.id]
     content["count"] = _count(tube.count, declared, names, changes)
+    if tube.repeat is not None:
+        content["repeat"] = tube.repeat
     return content
 
 

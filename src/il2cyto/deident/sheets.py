@@ -27,12 +27,14 @@ from il2cyto.derive.days import age_at
 from il2cyto.errors import TableError
 from il2cyto.keys import ROUTES
 from il2cyto.study.dates import ISO_DATE, UNKNOWN
-from il2cyto.study.samples import REPEATS, SEXES, UNITS
+from il2cyto.study.samples import SEXES, UNITS, UNSCHEDULED
+from il2cyto.study.tubes import REPEATS
 
 #: Rule of each column of the study's own sheets.
 SAMPLES = {
     "tube_id": "tube_id", "subject": "subject", "arm": "arm", "diagnosis": "word", "sex": "sex", "birth_date": "birth",
-    "age_years": "age", "visit": "visit", "collection_date": "date", "tube": "tube", "fcs": "fcs",
+    "age_years": "age", "visit": "visit", "collection_date": "date", "reference_date": "date",
+    "tube": "tube", "fcs": "fcs",
     "panel": "reference", "strategy": "reference", "route": "route", "beads_per_test": "number", "bead_lot": "lot",
     "blood_volume_ul": "number", "dilution": "number", "volume": "number", "volume_unit": "volume_unit",
     "alc_per_ul": "number", "bead_volume_ul": "number", "wbc_per_ul": "number",
@@ -260,6 +262,8 @@ class _Cleaner:
         if rule in _CHOICES:
             return cell if cell in _CHOICES[rule] else None
         declared = {"arm": self.declared.arms, "visit": self.declared.visits, "tube": self.declared.tubes}.get(rule)
+        if rule == "visit" and cell in UNSCHEDULED and cell not in self.declared.visits:
+            return UNSCHEDULED[0]
         if declared is not None:
             return declared.get(cell)
         if rule.startswith("any_"):

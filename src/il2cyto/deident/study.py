@@ -13,12 +13,14 @@ from il2cyto.deident.references import clean_references
 from il2cyto.deident.sheets import DOSING, SAMPLES, SERUM, Declared, clean_table
 from il2cyto.deident.strategies import render_yaml
 from il2cyto.deident.tables import Table, read_table
-from il2cyto.errors import Il2CytoError, StudyError
+from il2cyto.errors import Il2CytoError, StudyError, TableError
 from il2cyto.study.document import Document, read_document
 from il2cyto.study.findings import Findings
 from il2cyto.study.paths import DATA_REMEDY, below
 from il2cyto.study.positions import read_tree
-from il2cyto.study.read import inspect_study
+from il2cyto.study.read import COLUMNS, columns_by_table, inspect_study
+from il2cyto.study.sheets import read_sheet
+from il2cyto.study.style import SheetStyle
 
 RULES = {"samples": SAMPLES, "dosing": DOSING, "serum": SERUM}
 
@@ -124,7 +126,11 @@ def _document(path: Path, data_root: Path | None) -> Document:
     tree = read_tree(content, path.name, findings)
     if tree is None and not findings.problems:
         findings.problem(path.name, None, "", "", "the file is empty")
-    document = read_document(tree, path.name, path.parent.resolve(), data_root, findings) if tree is not None else None
+    document = (
+        read_document(tree, path.name, path.parent.resolve(), data_root, findings, columns_by_table())
+        if tree is not None
+        else None
+    )
     if document is None or findings.problems:
         raise StudyError(findings.problems)
     return document
@@ -135,10 +141,22 @@ def _tables(document: Document, outcome: Outcome) -> dict[str, Table]:
     for name, (_, path) in document.sheets.items():
         outcome.read.add(path.resolve())
         try:
-            tables[name] = read_table(path, name, RULES[name])
+            tables[name] = _table(document, name, path)
         except Il2CytoError as error:
             outcome.set_aside("sheet", path, error)
     return tables
+
+
+def _table(document: Document, name: str, path: Path) -> Table:
+    """Return a sheet as it stands; one of which ``study.yaml`` states how it is written, in the plain notation."""
+    style = document.styles.get(name, SheetStyle())
+    if style == SheetStyle():
+        return read_table(path, name, RULES[name])
+    sheet = read_sheet(path, path.name, name, COLUMNS[name], Findings(), style)
+    if sheet is None:
+        raise TableError("{file}: cannot be read as study.yaml states", file=path.name)
+    rows = tuple((row.line, tuple(row.cells[column] for column in sheet.columns)) for row in sheet.rows)
+    return Table(sheet.columns, rows)
 
 
 def _column(table: Table | None, name: str) -> list[str]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,44 @@ def dose_days(dosing: pd.DataFrame) -> dict[str, tuple[date, ...]]:
         if day is not None:
             days.setdefault(subject, set()).add(day)
     return {subject: tuple(sorted(given)) for subject, given in days.items()}
+
+
+def day_one(stated: date | None, reference_arm: bool, doses: Sequence[date], baseline: Iterable[date]) -> date | None:
+    """Return the date of study day 1 of a subject.
+
+    Parameters
+    ----------
+    stated
+        Date of enrolment or of the first standard therapy, if it is known. It counts for subjects of the reference
+        arm, also when they change to the study treatment later, and for subjects without doses.
+    reference_arm
+        Whether the subject's arm is the one that others are compared with.
+    doses
+        Days with a dose, in order; the first is day 1 where `stated` does not count.
+    baseline
+        Collections of the baseline visit; the earliest is day 1 where there is nothing else.
+
+    Examples
+    --------
+    >>> day_one(None, False, [date(2021, 3, 1)], [date(2021, 2, 20)])
+    datetime.date(2021, 3, 1)
+    """
+    if stated is not None and (reference_arm or not doses):
+        return stated
+    return doses[0] if doses else min(baseline, default=None)
+
+
+def crossover(stated: date | None, reference_arm: bool, doses: Sequence[date]) -> date | None:
+    """Return the day on which a subject of the reference arm changed to the study treatment, or ``None``.
+
+    It is the first of the ascending `doses` where study day 1 is `stated` and lies before it.
+
+    Examples
+    --------
+    >>> crossover(date(2021, 3, 1), True, [date(2021, 9, 1)])
+    datetime.date(2021, 9, 1)
+    """
+    return doses[0] if stated is not None and reference_arm and doses and doses[0] > stated else None
 
 
 def reference_dates(samples: pd.DataFrame, dosing: pd.DataFrame, baseline: str | None) -> pd.Series[date]:
@@ -109,15 +148,19 @@ def cycle_day(dosing: pd.DataFrame, subject: str, day: date, max_gap: int = COUR
     return within_course(dose_days(dosing).get(subject, ()), day, max_gap)
 
 
-def since_last(days: Sequence[date], day: date) -> int | None:
+def since_last(days: Sequence[date], day: date, *, after_dose: bool = False) -> int | None:
     """Return the days from the last of the ascending `days` that lies strictly before `day`.
+
+    With `after_dose` a dose on `day` itself counts: the sample is known to be drawn after it.
 
     Examples
     --------
     >>> since_last([date(2021, 3, 1), date(2021, 3, 5)], date(2021, 3, 5))
     4
+    >>> since_last([date(2021, 3, 1), date(2021, 3, 5)], date(2021, 3, 5), after_dose=True)
+    0
     """
-    place = bisect_left(days, day)
+    place = bisect_right(days, day) if after_dose else bisect_left(days, day)
     return (day - days[place - 1]).days if place else None
 
 
@@ -137,6 +180,23 @@ def within_course(days: Sequence[date], day: date, max_gap: int = COURSE_GAP) ->
     while place > 0 and (days[place] - days[place - 1]).days <= max_gap:
         place -= 1
     return (day - days[place]).days + 1
+
+
+def courses_begun(
+    days: Sequence[date], day: date, max_gap: int = COURSE_GAP, *, after_dose: bool = False
+) -> int | None:
+    """Return the number of courses of the ascending `days` with a dose before `day`; ``None`` without any doses.
+
+    Examples
+    --------
+    >>> given = [date(2021, 3, 1), date(2021, 3, 2), date(2021, 3, 15)]
+    >>> [courses_begun(given, date(2021, 3, day)) for day in (1, 2, 15, 16)]
+    [0, 1, 1, 2]
+    """
+    if not days:
+        return None
+    begins = [days[0], *(now for last, now in itertools.pairwise(days) if (now - last).days > max_gap)]
+    return (bisect_right if after_dose else bisect_left)(begins, day)
 
 
 def _require(table: pd.DataFrame, name: str, columns: Sequence[str]) -> None:

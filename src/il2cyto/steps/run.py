@@ -163,8 +163,13 @@ def make_tables(study: Study, outcomes: Mapping[str, TubeOutcome]) -> tuple[Tabl
     visits = build_visits(chosen, days, missing, manifest)
     serum = read_serum(study.serum) if study.serum_values else None
     linked = link(visits, serum) if serum is not None else None
+    # what stands apart from the per-visit analysis is in every table, and in no model
+    analysed = visits[(visits.obs["ANL01FL"] == "Y").to_numpy()].copy()
     model = change_from_baseline(
-        visits, baseline=study.baseline, reference_arm=study.reference_arm, populations=study.model_populations or None
+        analysed,
+        baseline=study.baseline,
+        reference_arm=study.reference_arm,
+        populations=study.model_populations or None,
     )
     surplus = _surplus(study)
     findings = (*find_failures(study, outcomes, surplus), *count_findings(study, counts, checks))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from il2cyto.steps.counted import bead_lot_names, count_facts
 from il2cyto.study.model import Study, TubeRecord
+from il2cyto.study.rules import collection_ranks
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,6 +43,7 @@ def tube_tables(
     import numpy as np
     import pandas as pd
 
+    order = collection_ranks(study.records)
     days = {(row["USUBJID"], row["AVISIT"]): row for row in visits.to_dict("records")}
     lots = bead_lot_names(study)
     tubes, populations = [], []
@@ -72,6 +74,7 @@ def tube_tables(
                 "dilution": 1.0 if record.dilution is None else record.dilution,
                 "volume_ul": _number(volume),
                 "repeat": record.repeat or "",
+                "order": order[record.tube_id],
                 "retained_time_fraction": _number(fraction),
                 **count_facts(record, lots),
             }

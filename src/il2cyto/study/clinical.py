@@ -10,6 +10,7 @@ from il2cyto.study.dates import Moment
 from il2cyto.study.document import Document
 from il2cyto.study.findings import Findings, hint, one_of
 from il2cyto.study.model import Dose, SerumValue
+from il2cyto.study.samples import UNSCHEDULED
 from il2cyto.study.sheets import Columns, Sheet
 
 DOSING = Columns(
@@ -75,16 +76,26 @@ def read_serum(
         cells = CellReader(sheet.file, row, findings, style=sheet.style)
         value = SerumValue(
             subject=_subject(cells, subjects),
-            visit=(cells.choice("visit", visits, required=True) if visits else cells.text("visit")) or "",
+            visit=_visit(cells, visits) or "",
             analyte=cells.text("analyte", required=True) or "",
             value=cells.text("value"),
             unit=cells.text("unit", required=True) or "",
             lloq=cells.text("lloq"),
             uloq=cells.text("uloq"),
             collection_date=(cells.moment("collection_date") or Moment(None)).day,
+            line=row.line,
         )
         values.append(value)
     return tuple(values)
+
+
+def _visit(cells: CellReader, visits: Sequence[str]) -> str | None:
+    if cells.cell("visit") in UNSCHEDULED and cells.cell("visit") not in visits:
+        moment = None if cells.unknown("collection_date") else cells.cell("collection_date")
+        if not moment:
+            cells.problem("visit", "an unscheduled visit needs its collection_date; write it, or name the visit")
+        return UNSCHEDULED[0]
+    return cells.choice("visit", visits, required=True) if visits else cells.text("visit")
 
 
 def check_treatments(

@@ -20,14 +20,28 @@ class Arm:
 
 @dataclass(frozen=True)
 class Visit:
-    """One planned visit; `target_day` and `window` are study days, both ends of the window included."""
+    """One visit.
+
+    Attributes
+    ----------
+    number
+        A whole number for a planned visit; unscheduled ones follow the visit before them as 1.01, 1.02 and so on.
+    target_day, window
+        Study days, both ends of the window included.
+    max_dsld
+        Most days since the last dose that a sample of this visit may have.
+    scheduled
+        Whether ``study.yaml`` declares the visit.
+    """
 
     id: str
     label: str
-    number: int
+    number: float
     baseline: bool = False
     target_day: int | None = None
     window: tuple[int, int] | None = None
+    max_dsld: int | None = None
+    scheduled: bool = True
 
 
 @dataclass(frozen=True)
@@ -99,12 +113,14 @@ class BeadLot:
 
 @dataclass(frozen=True)
 class TubeType:
-    """One kind of tube of the study: its strategy, its panel file (``None``: the strategy's own) and its count."""
+    """One kind of tube of the study: its strategy, its panel file (``None``: the strategy's own), count and rule for
+    repeats."""
 
     id: str
     strategy: StrategyRef
     panel: Path | None
     count: CountSpec
+    repeat: str | None = None
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
+from il2cyto.derive.dosing import COURSE_GAP
 from il2cyto.study.beads import read_bead_lots
 from il2cyto.study.checks import Checks, read_checks
 from il2cyto.study.fields import FieldReader
@@ -15,17 +17,19 @@ from il2cyto.study.model import Arm, BeadLot, ErrorModel, Limits, TubeType, Visi
 from il2cyto.study.paths import STUDY_REMEDY, Roots, below, is_file
 from il2cyto.study.positions import Node, Sequence
 from il2cyto.study.style import SheetStyle, read_styles
-from il2cyto.study.tubes import read_tubes
+from il2cyto.study.tubes import REPEATS, read_tubes, repeat_rule
 
 T = TypeVar("T")
 
 REQUIRED = ("study", "title", "arms", "visits", "tubes", "samples")
 OPTIONAL = (
     "registry", "description", "assumptions", "data_root", "bead_lots", "checks", "percent_of", "limits", "errors",
-    "dosing", "treatments", "serum", "sheets", "model", "words", "miflowcyt",
+    "dosing", "treatments", "course_gap", "visit_assignment", "repeat", "serum", "sheets", "model", "words",
+    "miflowcyt",
 )  # fmt: skip
 ARM = (("label",), ("reference", "visits"))
-VISIT = (("label", "number"), ("baseline", "target_day", "window"))
+VISIT = (("label", "number"), ("baseline", "target_day", "window", "max_dsld"))
+ASSIGNMENTS = ("nominal", "windows")
 LIMITS = ("lloq_events", "lod_events", "min_beads")
 ERRORS = ("cv_pipetting", "cv_lot", "cv_volume", "cv_alc", "cv_wbc")
 MODEL = ("populations",)
@@ -48,6 +52,9 @@ class Document:
     roots: Roots
     arms: dict[str, Arm]
     visits: dict[str, Visit]
+    visit_assignment: str
+    course_gap: int
+    repeat: str | None
     tubes: dict[str, TubeType]
     bead_lots: dict[str, BeadLot]
     checks: Checks
@@ -103,6 +110,9 @@ def read_document(
         roots=roots,
         arms=arms,
         visits=visits,
+        visit_assignment=_assignment(reader, top.get("visit_assignment"), visits),
+        course_gap=_gap(reader, top.get("course_gap")),
+        repeat=repeat_rule(reader.choice(top["repeat"], "repeat", REPEATS)) if "repeat" in top else None,
         tubes=tubes,
         bead_lots=read_bead_lots(reader, top["bead_lots"]) if "bead_lots" in top else {},
         checks=read_checks(reader, top.get("checks"), tuple(tubes)),
@@ -165,8 +175,32 @@ def _visits(reader: FieldReader, node: Node) -> dict[str, Visit]:
             message = f"the target day lies outside the window {window[0]} to {window[1]}; correct one of them"
             reader.problem(given["target_day"], f"{where}.target_day", message)
         label = reader.text(given["label"], f"{where}.label") if "label" in given else None
-        visits[key] = Visit(key, label or key, _known(number, 0), bool(baseline), target, window)
+        latest = reader.integer(given["max_dsld"], f"{where}.max_dsld", minimum=1) if "max_dsld" in given else None
+        visits[key] = Visit(key, label or key, _known(number, 0), bool(baseline), target, window, latest)
     return visits
+
+
+def _assignment(reader: FieldReader, node: Node | None, visits: dict[str, Visit]) -> str:
+    """Return how samples get their visits; by windows, every visit needs one, and no two may overlap."""
+    word = reader.choice(node, "visit_assignment", ASSIGNMENTS) if node is not None else None
+    if node is None or word != "windows":
+        return ASSIGNMENTS[0]
+    for visit in visits.values():
+        if visit.window is None or visit.target_day is None:
+            message = f"visits by windows need window and target_day of every visit; visit {visit.id} lacks one"
+            reader.problem(node, "visit_assignment", message)
+            return word
+    ordered = sorted(visits.values(), key=lambda visit: visit.window or (0, 0))
+    for before, after in itertools.pairwise(ordered):
+        if before.window is not None and after.window is not None and before.window[1] >= after.window[0]:
+            message = f"the windows of {before.id} and {after.id} overlap; a study day belongs to one visit"
+            reader.problem(node, "visit_assignment", message)
+    return word
+
+
+def _gap(reader: FieldReader, node: Node | None) -> int:
+    days = reader.integer(node, "course_gap", minimum=1) if node is not None else None
+    return COURSE_GAP if days is None else days
 
 
 def _window(reader: FieldReader, node: Node, where: str) -> tuple[int, int] | None:

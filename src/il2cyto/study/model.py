@@ -6,7 +6,7 @@ imported by reading a study.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import date, time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -88,10 +88,16 @@ class TubeRecord:
     age
         Age in years at the collection, given or computed; NaN where the sheet says that it is unknown. The date of
         birth itself is not kept.
+    visit, nominal_visit
+        The visit that the tube stands for, and the one that the sheet names, ``None`` for an unscheduled one.
+    apart
+        Why the tube is not in the per-visit analysis; empty if it is.
     collection_date
         ``None`` where the sheet says that it is unknown, in part or whole.
     collection_time
         Local time of day, where the sheet gives one.
+    after_dose
+        Whether both sheets give times and the tube was drawn after a dose of its day. Else it was drawn before.
     fcs, fcs_name
         The file, resolved below the data root, and its name as written in the sheet.
     volume, volume_unit
@@ -110,8 +116,9 @@ class TubeRecord:
     batch, instrument
         Ids of the staining or acquisition batch and of the cytometer, or ``None``.
     repeat
-        What to do with several tubes of one subject, visit and tube type: ``sum``, ``apart:first``, ``apart:latest``.
-        Where their dates are unknown, the first and the latest are those of the order of rows.
+        What to do with several tubes of one subject, visit and tube type: ``sum``, ``apart:first``, ``apart:latest``;
+        from the row, or else from the tube type or the study. Where their dates are unknown, the first and the latest
+        are those of the order of rows.
     line
         Line of the row in the sheet.
     overrides
@@ -125,8 +132,11 @@ class TubeRecord:
     sex: str | None
     age: float
     visit: str
+    nominal_visit: str | None
+    apart: str
     collection_date: date | None
     collection_time: time | None
+    after_dose: bool
     tube: str
     fcs: Path
     fcs_name: str
@@ -174,12 +184,13 @@ class TubeRecord:
 
 @dataclass(frozen=True)
 class Subject:
-    """One subject, as every row of the samples sheet agrees."""
+    """One subject, as every row of the samples sheet agrees; `reference_date` is that of enrolment, if it is given."""
 
     id: str
     arm: str
     diagnosis: str
     sex: str | None
+    reference_date: date | None = None
 
 
 @dataclass(frozen=True)
@@ -207,6 +218,7 @@ class SerumValue:
     lloq: str | None
     uloq: str | None
     collection_date: date | None
+    line: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -219,6 +231,7 @@ class Study:
         Folder of ``study.yaml`` and folder that the FCS paths are relative to, both resolved.
     arms, visits, tubes, subjects
         By id; arms, visits and tubes in the order of ``study.yaml``, subjects in the order of the samples sheet.
+        Unscheduled visits stand between the planned ones, by number.
     bead_lots
         Lots of counting beads by id; empty where ``study.yaml`` declares none.
     checks
@@ -227,6 +240,10 @@ class Study:
         Names of ancestors for which percentages are tabulated besides that of the parent.
     records
         The tubes, in the order of the samples sheet.
+    visit_assignment
+        ``nominal`` where samples stand for the visits that the sheet names, ``windows`` where study days decide.
+    course_gap
+        Doses at most so many days after the one before belong to the same course.
     treatments
         Names in the dosing sheet that count as study treatment in study days and times since a dose; empty means all.
     doses, serum_values
@@ -255,6 +272,8 @@ class Study:
     data_root: Path
     arms: FrozenMapping[str, Arm]
     visits: FrozenMapping[str, Visit]
+    visit_assignment: str
+    course_gap: int
     tubes: FrozenMapping[str, TubeType]
     bead_lots: FrozenMapping[str, BeadLot]
     checks: Checks
@@ -322,7 +341,8 @@ class Study:
 def _table(row_type: type[Any], rows: tuple[Any, ...]) -> pd.DataFrame:
     import pandas as pd
 
-    columns = {field.name: [getattr(row, field.name) for row in rows] for field in fields(row_type)}
+    names = [one.name for one in fields(row_type) if one.compare]
+    columns = {name: [getattr(row, name) for row in rows] for name in names}
     numeric = {name for name in columns if name == "dose"}
     return pd.DataFrame(
         {name: pd.Series(values, dtype="float64" if name in numeric else object) for name, values in columns.items()}

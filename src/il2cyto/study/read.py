@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from il2cyto.errors import Problem, StudyError
 from il2cyto.study import clinical, samples
+from il2cyto.study.assign import Assigned, assign_visits
 from il2cyto.study.document import Document, read_document
 from il2cyto.study.findings import Findings, in_file_order
 from il2cyto.study.frozen import FrozenMapping
-from il2cyto.study.model import Dose, GateOverride, SerumValue, Study, TubeRecord
+from il2cyto.study.model import Dose, GateOverride, Study, Subject, TubeRecord
 from il2cyto.study.overrides import FOLDER, override_file, read_overrides
 from il2cyto.study.positions import MAX_BYTES, read_tree
-from il2cyto.study.rules import check_tubes, find_subjects, notice_tubes
+from il2cyto.study.rules import check_tubes, find_subjects, notice_tubes, with_repeats
 from il2cyto.study.sheets import Sheet, read_sheet
+from il2cyto.study.timing import notice_subjects
 
 COLUMNS = {"samples": samples.COLUMNS, "dosing": clinical.DOSING, "serum": clinical.SERUM}
+
+
+def columns_by_table() -> dict[str, tuple[str, ...]]:
+    """Return the names of the columns of each sheet."""
+    return {table: columns.known for table, columns in COLUMNS.items()}
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,11 +72,20 @@ def inspect_study(path: str | Path, *, data_root: Path | None = None) -> Inspect
     parts = _read_parts(path, data_root, names, hashes, findings)
     problems = in_file_order(findings.problems, tuple(names.values()))
     notices = in_file_order(findings.notices, tuple(names.values()))
-    study = None if problems or parts is None else _study(*parts, path.parent.resolve(), notices, names, hashes)
+    study = None if problems or parts is None else _study(parts, path.parent.resolve(), notices, names, hashes)
     return Inspection(study, problems, notices)
 
 
-Parts = tuple[Document, tuple[TubeRecord, ...], tuple[Dose, ...], tuple[SerumValue, ...], tuple[GateOverride, ...]]
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """What was read, before it becomes a study."""
+
+    document: Document
+    records: tuple[TubeRecord, ...]
+    subjects: dict[str, Subject]
+    doses: tuple[Dose, ...]
+    assigned: Assigned
+    overrides: tuple[GateOverride, ...]
 
 
 def _read_parts(
@@ -84,8 +100,7 @@ def _read_parts(
         if not findings.problems:
             findings.problem(path.name, None, "", "", "the file is empty; `il2cyto new` writes one to start from")
         return None
-    known = {table: columns.known for table, columns in COLUMNS.items()}
-    document = read_document(tree, path.name, path.parent.resolve(), data_root, findings, known)
+    document = read_document(tree, path.name, path.parent.resolve(), data_root, findings, columns_by_table())
     sheets: dict[str, Sheet] = {}
     for table, (file, sheet_path) in document.sheets.items():
         names[table] = file
@@ -94,11 +109,13 @@ def _read_parts(
             sheets[table] = sheet
             hashes[table] = sheet.sha256
     tubes = samples.read_samples(sheets["samples"], document, findings) if "samples" in sheets else ()
-    records = [tube.record for tube in tubes]
-    subjects = find_subjects(record for record in records if record.subject)
+    subjects = find_subjects(tube for tube in tubes if tube.record.subject)
     visits = tuple(document.visits)
     doses = clinical.read_dosing(sheets["dosing"], subjects, findings) if "dosing" in sheets else ()
     values = clinical.read_serum(sheets["serum"], subjects, visits, findings) if "serum" in sheets else ()
+    assigned = assign_visits(document, tubes, values, doses, subjects, names, findings)
+    records = with_repeats(assigned.records, document)
+    tubes = tuple(replace(tube, record=one) for tube, one in zip(tubes, records, strict=True))
     if "samples" in sheets:
         check_tubes(sheets["samples"].file, tubes, findings)
         if not records and not findings.problems:
@@ -112,8 +129,9 @@ def _read_parts(
         clinical.check_treatments(path.name, dosing, document, doses, findings)
     if not findings.problems:
         # notices about rows look things up that only a study without problems has
-        notice_tubes(sheets["samples"].file, records, document, doses, findings)
-    return document, touched, doses, values, overrides
+        notice_tubes(sheets["samples"].file, records, document, assigned, findings)
+        notice_subjects(sheets["samples"].file, tubes, assigned, findings)
+    return Parts(document, touched, subjects, doses, assigned, overrides)
 
 
 def _bytes(path: Path, findings: Findings) -> bytes | None:
@@ -129,16 +147,9 @@ def _bytes(path: Path, findings: Findings) -> bytes | None:
 
 
 def _study(
-    document: Document,
-    records: tuple[TubeRecord, ...],
-    doses: tuple[Dose, ...],
-    values: tuple[SerumValue, ...],
-    overrides: tuple[GateOverride, ...],
-    folder: Path,
-    notices: tuple[Problem, ...],
-    names: dict[str, str],
-    hashes: dict[str, str],
+    parts: Parts, folder: Path, notices: tuple[Problem, ...], names: dict[str, str], hashes: dict[str, str]
 ) -> Study:
+    document = parts.document
     return Study(
         id=document.id,
         title=document.title,
@@ -148,23 +159,25 @@ def _study(
         folder=folder,
         data_root=document.roots.data,
         arms=FrozenMapping(document.arms),
-        visits=FrozenMapping(document.visits),
+        visits=FrozenMapping(parts.assigned.visits),
+        visit_assignment=document.visit_assignment,
+        course_gap=document.course_gap,
         tubes=FrozenMapping(document.tubes),
         bead_lots=FrozenMapping(document.bead_lots),
         checks=document.checks,
         percent_of=document.percent_of,
         limits=document.limits,
         errors=document.errors,
-        records=records,
-        subjects=FrozenMapping(find_subjects(records)),
+        records=parts.records,
+        subjects=FrozenMapping(parts.subjects),
         treatments=document.treatments,
-        doses=doses,
-        serum_values=values,
+        doses=parts.doses,
+        serum_values=parts.assigned.values,
         model_populations=document.model_populations,
         words=document.words,
         miflowcyt=FrozenMapping(document.miflowcyt),
         notices=notices,
         files=FrozenMapping(names),
         sha256=FrozenMapping(hashes),
-        overrides=overrides,
+        overrides=parts.overrides,
     )

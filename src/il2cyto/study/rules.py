@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from datetime import date
+from dataclasses import replace
+from datetime import date, time
 from pathlib import Path
 
+from il2cyto.study.assign import Assigned
 from il2cyto.study.beads import notice_beads
 from il2cyto.study.document import Document
 from il2cyto.study.findings import Findings
-from il2cyto.study.model import Dose, Subject, TubeRecord
+from il2cyto.study.model import Subject, TubeRecord
 from il2cyto.study.paths import is_file
 from il2cyto.study.samples import APART, Tube
+from il2cyto.study.timing import notice_visits
 
 
 def check_tubes(file: str, tubes: Sequence[Tube], findings: Findings) -> None:
@@ -33,18 +37,34 @@ def check_tubes(file: str, tubes: Sequence[Tube], findings: Findings) -> None:
     _check_repeats(file, records, findings)
 
 
-def find_subjects(records: Iterable[TubeRecord]) -> dict[str, Subject]:
-    """Return the subjects in the order of the sheet; the sex is taken from whichever row gives it."""
+def find_subjects(tubes: Iterable[Tube]) -> dict[str, Subject]:
+    """Return the subjects in the order of the sheet; sex and enrolment are taken from whichever row gives them."""
     subjects: dict[str, Subject] = {}
-    for record in records:
+    for tube in tubes:
+        record = tube.record
         known = subjects.get(record.subject)
         sex = known.sex if known is not None and known.sex is not None else record.sex
-        subjects[record.subject] = Subject(record.subject, record.arm, record.diagnosis, sex)
+        enrolled = known.reference_date if known is not None and known.reference_date is not None else None
+        subjects[record.subject] = Subject(
+            record.subject, record.arm, record.diagnosis, sex, enrolled or tube.reference_date
+        )
     return subjects
 
 
+def with_repeats(records: Sequence[TubeRecord], document: Document) -> tuple[TubeRecord, ...]:
+    """Give repeated tubes whose rows state no rule that of their type, or else that of the study."""
+    sizes = Counter((one.subject, one.visit, one.tube) for one in records if one.visit)
+    rules = {key: tube.repeat or document.repeat for key, tube in document.tubes.items()}
+    return tuple(
+        replace(one, repeat=one.repeat or rules.get(one.tube, document.repeat))
+        if sizes[one.subject, one.visit, one.tube] > 1
+        else one
+        for one in records
+    )
+
+
 def notice_tubes(
-    file: str, records: Sequence[TubeRecord], document: Document, doses: Sequence[Dose], findings: Findings
+    file: str, records: Sequence[TubeRecord], document: Document, assigned: Assigned, findings: Findings
 ) -> None:
     """Note what stops nothing: missing files, unexpected visits, missing sources, dates out of window or order."""
     sources = {(record.subject, record.visit, record.tube) for record in records if record.route != "none"}
@@ -52,7 +72,7 @@ def notice_tubes(
         if not is_file(record.fcs):
             message = "no FCS file is there; the tube will be listed as a failure. Correct the name or the data root"
             findings.notice(file, record.line, "fcs", record.fcs_name, message)
-        if record.visit not in document.arms[record.arm].visits:
+        if assigned.visits[record.visit].scheduled and record.visit not in document.arms[record.arm].visits:
             message = f"arm {record.arm} does not expect this visit; its tubes are analysed all the same"
             findings.notice(file, record.line, "visit", record.visit, message)
         source = (record.subject, record.visit, record.count.source_tube)
@@ -65,7 +85,8 @@ def notice_tubes(
     _notice_similar_subjects(file, records, findings)
     notice_beads(file, records, findings)
     _notice_unknown(file, records, findings)
-    _notice_dates(file, records, document, doses, findings)
+    notice_visits(file, records, assigned, findings)
+    _notice_ties(file, records, findings)
 
 
 def _unique(
@@ -93,6 +114,7 @@ def _check_subjects(file: str, tubes: Sequence[Tube], findings: Findings) -> Non
         record = tube.record
         facts = {"arm": record.arm, "diagnosis": record.diagnosis, "sex": record.sex or ""}
         facts["birth_date"] = tube.birth_date.isoformat() if tube.birth_date else ""
+        facts["reference_date"] = tube.reference_date.isoformat() if tube.reference_date else ""
         for column, value in facts.items():
             if not value or not record.subject:
                 continue
@@ -122,7 +144,7 @@ def _check_repeats(file: str, records: Sequence[TubeRecord], findings: Findings)
             other = next(peer for peer in group if peer is not record)
             same = f"line {other.line} is the same subject, visit and tube"
             if record.repeat is None:
-                message = f"{same}; write sum, apart:first or apart:latest in each of these rows"
+                message = f"{same}; write sum, apart:first or apart:latest in each of these rows, or state `repeat:`"
                 findings.problem(file, record.line, "repeat", "", message)
             elif record.repeat != rule:
                 message = f"{same} under the rule {rule!r}; write one rule in all of them"
@@ -176,47 +198,52 @@ def _notice_unknown(file: str, records: Sequence[TubeRecord], findings: Findings
         findings.notice(file, None, "repeat", "", message)
 
 
-def _notice_dates(
-    file: str, records: Sequence[TubeRecord], document: Document, doses: Sequence[Dose], findings: Findings
-) -> None:
-    """Note collections outside the window of their visit, and visits that stand before an earlier one."""
-    reference = _reference_dates(records, document, doses)
-    order = {visit: place for place, visit in enumerate(document.visits)}
-    noted = set()
-    latest: dict[str, tuple[TubeRecord, date]] = {}
-    for record in sorted(records, key=lambda record: (order[record.visit], record.line)):
-        window = document.visits[record.visit].window
-        collected = record.collection_date
-        key = (record.subject, record.visit, collected)
-        if collected is None or key in noted:
-            continue
-        noted.add(key)
-        first_day = reference.get(record.subject)
-        if window is not None and first_day is not None:
-            day = (collected - first_day).days
-            day += day >= 0  # study days have no day 0
-            if not window[0] <= day <= window[1]:
-                message = f"study day {day} lies outside the window {window[0]} to {window[1]} of visit {record.visit}"
-                findings.notice(file, record.line, "collection_date", collected.isoformat(), message)
-        before, before_day = latest.get(record.subject, (record, collected))
-        if before.visit != record.visit and before_day > collected:
-            message = (
-                f"visit {before.visit} (line {before.line}) was collected later than {record.visit}; check the visits"
-            )
-            findings.notice(file, record.line, "collection_date", collected.isoformat(), message)
-        if collected >= before_day:
-            latest[record.subject] = (record, collected)
-
-
-def _reference_dates(records: Sequence[TubeRecord], document: Document, doses: Sequence[Dose]) -> dict[str, date]:
-    """Return study day 1: the first dose of a study treatment, or else the first baseline collection."""
-    dates: dict[str, date] = {}
-    for dose in doses:
-        if not document.treatments or dose.treatment in document.treatments:
-            dates[dose.subject] = min(dose.date, dates.get(dose.subject, dose.date))
-    dosed = set(dates)
+def _repeats(records: Iterable[TubeRecord]) -> list[list[TubeRecord]]:
+    """Return the tubes of each subject, visit and tube type."""
+    groups: dict[tuple[str, str, str], list[TubeRecord]] = {}
     for record in records:
-        collected = record.collection_date
-        if document.visits[record.visit].baseline and record.subject not in dosed and collected is not None:
-            dates[record.subject] = min(collected, dates.get(record.subject, collected))
-    return dates
+        groups.setdefault((record.subject, record.visit, record.tube), []).append(record)
+    return list(groups.values())
+
+
+def collection_ranks(records: Iterable[TubeRecord]) -> dict[str, int]:
+    """Return by tube its place among the tubes of its subject, visit and tube type; see `collection_order`."""
+    return {
+        record.tube_id: place for group in _repeats(records) for place, record in enumerate(collection_order(group))
+    }
+
+
+def _notice_ties(file: str, records: Sequence[TubeRecord], findings: Findings) -> None:
+    """Note tubes of one day and no known order: the order of their ids decides which is the first and the latest."""
+    dated = [one for one in records if one.repeat in APART and one.collection_date is not None]
+    for group in _repeats(dated):
+        ordered = collection_order(group)
+        stands = ordered[0] if ordered[0].repeat == APART[0] else ordered[-1]
+        other = next((one for one in group if one is not stands and _same_moment(one, stands)), None)
+        if other is not None:
+            message = (
+                f"this tube stands for the visit by the order of ids: {other.tube_id} (line {other.line}) is of the "
+                "same day, and not both have a time of day"
+            )
+            findings.notice(file, stands.line, "repeat", stands.tube_id, message)
+
+
+def _same_moment(one: TubeRecord, other: TubeRecord) -> bool:
+    if one.collection_date != other.collection_date:
+        return False
+    times = one.collection_time, other.collection_time
+    return None in times or times[0] == times[1]
+
+
+def collection_order(records: Iterable[TubeRecord]) -> list[TubeRecord]:
+    """Return tubes by date, those of one day by time if all have one, then by id; undated ones as they stand."""
+    groups: dict[date | None, list[TubeRecord]] = {}
+    for record in records:
+        groups.setdefault(record.collection_date, []).append(record)
+    ordered: list[TubeRecord] = []
+    for day in sorted(day for day in groups if day is not None):
+        timed = all(one.collection_time is not None for one in groups[day])
+        ordered += sorted(
+            groups[day], key=lambda one: (one.collection_time or time() if timed else time(), one.tube_id)
+        )
+    return ordered + groups.get(None, [])

@@ -17,12 +17,12 @@ from il2cyto.study.findings import Findings
 from il2cyto.study.model import CountSpec, StrategyRef, TubeRecord
 from il2cyto.study.paths import DATA_REMEDY, below, panel_file, strategy_reference
 from il2cyto.study.sheets import Columns, Row, Sheet
-from il2cyto.study.tubes import missing_keys
+from il2cyto.study.tubes import REPEATS, missing_keys, repeat_rule
 
 _REQUIRED = ("tube_id", "subject", "arm", "diagnosis", "visit", "collection_date", "tube", "fcs")
 _OPTIONAL = (
     "sex", "birth_date", "age_years", "panel", "strategy", "route", "beads_per_test", "bead_lot", "blood_volume_ul",
-    "dilution", "volume", "volume_unit", "alc_per_ul", "bead_volume_ul", "wbc_per_ul",
+    "reference_date", "dilution", "volume", "volume_unit", "alc_per_ul", "bead_volume_ul", "wbc_per_ul",
     "lymphocyte_percent", "sample_age_h", "batch", "instrument", "repeat", "comment",
 )  # fmt: skip
 _NUMBERS = (
@@ -32,7 +32,7 @@ _NUMBERS = (
 COLUMNS = Columns(
     _REQUIRED,
     _OPTIONAL,
-    dates=frozenset({"birth_date", "collection_date"}),
+    dates=frozenset({"birth_date", "collection_date", "reference_date"}),
     numbers=frozenset(_NUMBERS),
     ids=frozenset({"tube_id", "subject", "arm", "visit", "tube", "bead_lot", "batch", "instrument"}),
     words=frozenset({"diagnosis", "comment"}),
@@ -43,7 +43,8 @@ SEXES = ("F", "M", "U", "INTERSEX")
 UNITS = ("uL", "nL", "mL", "file_uL", "file_nL")
 #: Rules that keep repeated tubes apart and let one of them stand for the visit.
 APART = ("apart:first", "apart:latest")
-REPEATS = ("sum", *APART)
+#: What a person writes for a visit that nobody planned.
+UNSCHEDULED = ("UNS", "UNSCHEDULED", "Unscheduled", "unscheduled")
 
 #: Numbers that each route needs, with what to write there.
 AMOUNTS = {
@@ -78,6 +79,7 @@ class Tube:
 
     record: TubeRecord
     birth_date: date | None
+    reference_date: date | None = None
 
 
 def read_samples(sheet: Sheet, document: Document, findings: Findings) -> tuple[Tube, ...]:
@@ -115,9 +117,12 @@ def _tube(cells: CellReader, document: Document, row: Row, missing: dict[str, st
         diagnosis=cells.text("diagnosis", required=True) or "",
         sex=cells.choice("sex", SEXES),
         age=_age(cells, collected, birth_date),
-        visit=(cells.choice("visit", visits, required=True) if visits else cells.text("visit")) or "",
+        visit=_visit(cells, visits, document, moment) or "",
+        nominal_visit=None,
+        apart="",
         collection_date=moment.day,
         collection_time=moment.time,
+        after_dose=False,
         tube=type_id or "",
         fcs=_fcs(cells, document),
         fcs_name=cells.cell("fcs"),
@@ -139,14 +144,29 @@ def _tube(cells: CellReader, document: Document, row: Row, missing: dict[str, st
         sample_age_h=cells.positive("sample_age_h", AMOUNTS["sample_age_h"]),
         batch=cells.optional_identifier("batch"),
         instrument=cells.optional_identifier("instrument"),
-        repeat=cells.choice("repeat", REPEATS),
+        repeat=repeat_rule(cells.choice("repeat", REPEATS)),
         comment=cells.text("comment"),
         line=row.line,
     )
     beads, expired = beads_of_row(cells, document.bead_lots, record.beads_per_test, collected)
     record = replace(record, beads_per_test=beads, beads_expired=expired)
     _check_amounts(cells, record, missing)
-    return Tube(record, birth_date)
+    reference = cells.moment("reference_date")
+    return Tube(record, birth_date, reference.day if reference is not None else None)
+
+
+def _visit(cells: CellReader, visits: tuple[str, ...], document: Document, moment: Moment) -> str | None:
+    """Return the visit as named, ``UNS`` for one that nobody planned; by windows a blank cell is one too."""
+    named = cells.cell("visit")
+    unscheduled = named in UNSCHEDULED and named not in visits
+    if not unscheduled and (named or document.visit_assignment != "windows"):
+        if visits and not named and "visit" in cells.row.cells:
+            cells.problem("visit", f"this cell must not be blank; write {UNSCHEDULED[0]} for an unscheduled visit")
+            return None
+        return cells.choice("visit", visits, required=True) if visits else cells.text("visit")
+    if moment.day is None:
+        cells.problem("visit", "an unscheduled visit needs its collection_date; write it, or name the visit")
+    return UNSCHEDULED[0]
 
 
 def _remedy(column: str) -> str:

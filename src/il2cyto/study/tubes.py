@@ -15,7 +15,9 @@ from il2cyto.study.positions import Mapping, Node
 
 T = TypeVar("T")
 
-TUBE = (("strategy", "count"), ("panel",))
+TUBE = (("strategy", "count"), ("panel", "repeat"))
+#: Rules for several tubes of one subject, visit and tube type, as they may be written.
+REPEATS = ("sum", "apart:first", "apart:latest", "first", "latest")
 COUNT = (("route",), ("beads", "bead_doublets", "population", "from", "denominator", "purity"))
 
 #: Keys of `count` that each route needs; the others may be there for rows of the sheet that override the route.
@@ -46,10 +48,22 @@ def read_tubes(reader: FieldReader, node: Node, roots: Roots) -> dict[str, TubeT
         if "count" in given:
             counts[key] = given["count"]
             count = _count(reader, given["count"], f"{where}.count", ids)
-        tubes[key] = TubeType(key, strategy or StrategyRef("study", Path(), ""), panel, count)
+        repeat = reader.choice(given["repeat"], f"{where}.repeat", REPEATS) if "repeat" in given else None
+        tubes[key] = TubeType(key, strategy or StrategyRef("study", Path(), ""), panel, count, repeat_rule(repeat))
     for key, entry in counts.items():
         _check_source(reader, entry, key, tubes)
     return tubes
+
+
+def repeat_rule(text: str | None) -> str | None:
+    """Return the rule for repeats by its one name.
+
+    Examples
+    --------
+    >>> repeat_rule("latest"), repeat_rule("sum"), repeat_rule(None)
+    ('apart:latest', 'sum', None)
+    """
+    return f"apart:{text}" if text in ("first", "latest") else text
 
 
 def missing_keys(count: CountSpec) -> tuple[str, ...]:
