@@ -15,6 +15,8 @@ from il2cyto.study.style import SheetStyle
 
 T = TypeVar("T")
 
+_AMBIGUOUS = re.compile(r"[+-]?[1-9][0-9]{0,2},[0-9]{3}")
+
 _NO_SUCH_DAY = "the calendar has no such day, or the clock no such time; correct it"
 
 
@@ -97,7 +99,9 @@ class CellReader:
             return None
         if "," in value:
             message = "commas are not guessed (decimal or thousands?); write a decimal point and no separator"
-            if self.style.decimal == ",":
+            if self.style.decimal == "," and _AMBIGUOUS.fullmatch(value):
+                message = 'is this comma decimal, or does it separate thousands? State `sheets: {decimal: ","}`'
+            elif self.style.decimal == ",":
                 message = "separators of thousands are not read; write a number such as 1234,5"
             elif self.style.decimal is None:
                 message += ', or state a decimal comma in study.yaml: `sheets: {decimal: ","}`'
