@@ -6,7 +6,8 @@ import fcntl
 import getpass
 import os
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -73,12 +74,12 @@ class AuditLog:
         self.path, self.user, self._clock = Path(path), user, clock
         self._told = told or (lambda _: None)
         self.head, self._number, self._line, self._size = GENESIS, 0, 0, 0
-        fragment = self._read()
-        if fragment is not None:
-            self._recover(fragment)
+        if read_log(self.path):
+            with self._locked():
+                pass
 
     def append(self, what: str, **fields: Any) -> Entry:
-        """Add a line and wait until it is on the disk.
+        """Add a line and wait until it is on the disk; lines that others have added meanwhile come first.
 
         Parameters
         ----------
@@ -90,84 +91,97 @@ class AuditLog:
         Raises
         ------
         OutputError
-            If the disk does not take it (nothing of it is left then), or another process has written meanwhile.
+            If the disk does not take it (nothing of it is left then), or the log was changed meanwhile.
         """
-        return self._append(b"", {"time": self._clock(), "user": self.user, "what": what, **fields})
+        with self._locked() as descriptor:
+            return self._write(descriptor, what, fields)
 
-    def _append(self, before: bytes, fields: Mapping[str, Any]) -> Entry:
-        line, digest = render(self._number + 1, fields, self.head)
-        written = before + line
+    @contextmanager
+    def _locked(self) -> Iterator[int]:
+        """Hold the file alone, with all that stands in it read."""
         created = not self.path.exists()
-        descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        try:
+            descriptor = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        except OSError as error:
+            raise OutputError(f"{self.path}: cannot be written ({error.strerror})") from error
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             if os.fstat(descriptor).st_size != self._size:
-                raise OutputError(f"{self.path}: another process has written here meanwhile; run again when it ends")
-            try:
-                if os.write(descriptor, written) != len(written):
-                    raise OSError("only a part of the line was written")
-                os.fsync(descriptor)
-            except OSError as error:
-                # what reached the file of this very line is no history yet
-                os.ftruncate(descriptor, self._size)
-                raise OutputError(f"{self.path}: cannot be written ({error.strerror or error})") from error
+                self._catch_up(descriptor)
+            yield descriptor
         finally:
             os.close(descriptor)
         if created:
             _sync_folder(self.path.parent)
-        whole = {"n": self._number + 1, **fields, "previous": self.head}
-        self.head, self._number = digest, self._number + 1
-        self._line, self._size = self._line + written.count(b"\n"), self._size + len(written)
-        entry = Entry(self._line, whole, digest, self._size)
+
+    def _write(self, descriptor: int, what: str, fields: Mapping[str, Any], before: bytes = b"") -> Entry:
+        told = {"time": self._clock(), "user": self.user, "what": what, **fields}
+        line, digest = render(self._number + 1, told, self.head)
+        self._put(descriptor, before + line)
+        self._line += (before + line).count(b"\n")
+        whole = {"n": self._number + 1, **told, "previous": self.head}
+        return self._tell(Entry(self._line, whole, digest, self._size))
+
+    def _put(self, descriptor: int, content: bytes) -> None:
+        try:
+            if os.write(descriptor, content) != len(content):
+                raise OSError("only a part of the line was written")
+            os.fsync(descriptor)
+        except OSError as error:
+            # what reached the file of this very line is no history yet
+            os.ftruncate(descriptor, self._size)
+            raise OutputError(f"{self.path}: cannot be written ({error.strerror or error})") from error
+        self._size += len(content)
+
+    def _tell(self, entry: Entry) -> Entry:
+        self.head, self._number, self._line = entry.hash, self._number + 1, entry.line
         self._told(entry)
         return entry
 
-    def _read(self) -> bytes | None:
-        """Check what stands there; return the fragment at its end, if there is one."""
-        content = read_log(self.path)
-        self._size = len(content)
-        whole = 0
+    def _catch_up(self, descriptor: int) -> None:
+        """Read what is not known yet, and end a line that was left torn."""
+        content, known, seen, whole = read_log(self.path), self._number, 0, 0
+        torn = False
         try:
-            for entry in walk(content):
-                self.head, self._number, self._line, whole = entry.hash, self._number + 1, entry.line, entry.end
-                self._told(entry)
+            try:
+                for entry in walk(content):
+                    seen, whole = seen + 1, entry.end
+                    if seen > known:
+                        self._tell(entry)
+                    elif seen == known and entry.hash != self.head:
+                        raise ChainError(entry.line, "it is not as it was a moment ago")
+            except ChainError as error:
+                torn = error.tail
+                if not torn:
+                    raise
+            if seen < known:
+                raise ChainError(content[:whole].count(b"\n") + 1, "it is gone, and was there a moment ago")
         except ChainError as error:
-            if not error.tail:
-                raise OutputError(
-                    f"{self.path}, line {error.line}: {error.message}. Nothing is added to a log that was changed: put "
-                    "the file back as it was, or choose a new results folder"
-                ) from error
-            return content[whole:]
-        return None
+            raise OutputError(
+                f"{self.path}, line {error.line}: {error.message}. Nothing is added to a log that was changed: put "
+                "the file back as it was, or choose a new results folder"
+            ) from error
+        self._size = len(content)
+        if torn:
+            self._recover(descriptor, content, whole)
 
-    def _recover(self, fragment: bytes) -> None:
-        self._line += fragment.count(b"\n")
-        if self._finish(fragment):
-            # only the line break was missing
-            self._append(b"", {"time": self._clock(), "user": self.user, "what": TORN, **torn_facts(b"")})
-            return
-        if fragment.endswith(b"\n"):
-            fragment, before = fragment[:-1], b""
-        else:
-            before = b"\n"
-        self._append(before, {"time": self._clock(), "user": self.user, "what": TORN, **torn_facts(fragment)})
-
-    def _finish(self, fragment: bytes) -> bool:
-        """End a line of which nothing but the line break is missing."""
-        content = read_log(self.path)
+    def _recover(self, descriptor: int, content: bytes, whole: int) -> None:
+        """Leave a torn line where it is and say so in the next."""
+        fragment = content[whole:]
         try:
-            entries = list(walk(content + b"\n"))
+            *_, last = walk(content + b"\n")
         except ChainError:
-            return False
-        with self.path.open("ab") as stream:
-            fcntl.flock(stream, fcntl.LOCK_EX)
-            stream.write(b"\n")
-            stream.flush()
-            os.fsync(stream.fileno())
-        last = entries[-1]
-        self.head, self._number, self._line, self._size = last.hash, self._number + 1, last.line, last.end
-        self._told(last)
-        return True
+            last = None
+        if last is not None and last.end > whole:
+            # only the line break was missing
+            self._put(descriptor, b"\n")
+            self._tell(last)
+            self._write(descriptor, TORN, torn_facts(b""))
+            return
+        ended = fragment.endswith(b"\n")
+        self._line += fragment.count(b"\n")
+        fragment = fragment[:-1] if ended else fragment
+        self._write(descriptor, TORN, torn_facts(fragment), b"" if ended else b"\n")
 
 
 def read_log(path: str | Path) -> bytes:
