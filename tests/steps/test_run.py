@@ -22,7 +22,7 @@ from il2cyto.study import read_study
 FILES = {
     "counts.csv", "counts.parquet", "counts_wide.csv", "visits.h5ad", "linked.h5mu", "link_report.csv", "model.csv",
     "failures.csv", "paths.csv", "missing_visits.csv", "manifest.json", "report.html", "tubes", "checks.csv",
-    "trial_table.csv", "trial_table.parquet", "trial_table.xlsx", "audit.jsonl",
+    "trial_table.csv", "trial_table.parquet", "trial_table.xlsx", "audit.jsonl", "overrides.csv",
 }  # fmt: skip
 
 

@@ -84,6 +84,8 @@ def check(study: StudyFile, data_root: DataRoot = None) -> None:
     report = run_check(study, data_root)
     for notice in report.notices:
         typer.echo(f"notice   {notice}")
+    for moved in report.moved:
+        typer.echo(f"gates    {moved}")
     for problem in report.problems:
         typer.echo(f"problem  {problem}")
     n_tubes = len(report.study.records) if report.study else 0

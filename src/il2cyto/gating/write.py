@@ -104,6 +104,40 @@ def write_strategy(folder: str | Path, strategy: GatingStrategy, overrides: Iter
         write_text(folder / FOLDER / f"{override.name}.yaml", "\n".join(lines) + "\n")
 
 
+def override_lines(strategy: GatingStrategy, populations: Iterable[Population]) -> list[str]:
+    """Return the gates of populations as the lines of an override in the study folder.
+
+    Parameters
+    ----------
+    strategy
+        The strategy that has these populations.
+    populations
+        They, with the gates that they shall have.
+
+    Raises
+    ------
+    StrategyError
+        If the strategy has no such population.
+    """
+    moved = list(populations)
+    ends = ["/".join([*_parts(population.parent), population.name]) for population in moved]
+    paths = [end if end in strategy.paths else strategy.paths[strategy.resolve(end)] for end in ends]
+    # every axis is written out, so that the file says the same whatever becomes of the strategy
+    axes = {one.label: "" for population in moved for one in (*population.gate.dimensions, *population.view)}
+    return [f"compensation: {UNCOMPENSATED}", "populations:", *_populations(moved, paths, axes, frozenset())]
+
+
+def yaml_text(text: str) -> str:
+    """Return a text as YAML has it, in double quotes unless it is plain.
+
+    Examples
+    --------
+    >>> yaml_text("CD4"), yaml_text("it's: debris")
+    ('CD4', '"it\'s: debris"')
+    """
+    return _text(text)
+
+
 def _parts(parent: str) -> list[str]:
     return [part for part in parent.split("/") if part not in ("", ROOT)]
 

@@ -10,17 +10,22 @@ from pathlib import Path
 from il2cyto.errors import Il2CytoError, Problem
 from il2cyto.gating import GatingStrategy
 from il2cyto.steps.gates import forget_gates, load_strategies, strategy_for
+from il2cyto.steps.overrides import moved_gates
 from il2cyto.study.model import Study, TubeRecord
 from il2cyto.study.read import inspect_study
 
 
 @dataclass(frozen=True)
 class CheckReport:
-    """What a check found: the study if its files can be read, every problem, and notices that stop nothing."""
+    """What a check found: the study if its files can be read, every problem, and notices that stop nothing.
+
+    `moved` has a line for each override of gates in the study folder.
+    """
 
     study: Study | None
     problems: tuple[Problem, ...]
     notices: tuple[Problem, ...]
+    moved: tuple[str, ...] = ()
 
 
 def check(path: str | Path, data_root: Path | None = None) -> CheckReport:
@@ -40,7 +45,8 @@ def check(path: str | Path, data_root: Path | None = None) -> CheckReport:
         wrong, notes = _strategies(inspection.study, Path(path).name)
         problems += wrong
         notices += notes
-    return CheckReport(inspection.study, tuple(problems), tuple(notices))
+    moved = moved_gates(inspection.study) if inspection.study is not None and inspection.study.overrides else ()
+    return CheckReport(inspection.study, tuple(problems), tuple(notices), tuple(moved))
 
 
 def _strategies(study: Study, file: str) -> tuple[list[Problem], list[Problem]]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from il2cyto.provenance import atomic_path, write_text
+from il2cyto.steps.overrides import override_table
 from il2cyto.study.model import Study
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ def write_outputs(
     write_table(tables.failures, out / "failures.csv")
     write_table(tables.paths, out / "paths.csv")
     write_table(tables.missing, out / "missing_visits.csv")
+    write_table(override_table(study), out / "overrides.csv")
     write_table(tables.model, out / "model.csv")
     write_table(tables.checks, out / "checks.csv")
     write_trial(tables.trial, out)

@@ -76,6 +76,10 @@ class Trail:
         self._overrides(study.overrides)
         self._gates(study)
 
+    def moved(self, name: str, before: str | None, after: GateOverride) -> None:
+        """Say that an override was written, between runs."""
+        self._log.append(**override_entry(name, before, after))
+
     def tube(self, tube_id: str, failed: str = "") -> None:
         """Say what became of a tube, from its folder, if the log does not know it yet.
 

@@ -64,10 +64,7 @@ def read_overrides(
     read = [replace(one, override=scoped) for one in found if (scoped := _scoped(one, records, findings)) is not None]
     touched = {record.tube_id: [one for one in read if touches(one.override, record)] for record in records}
     _check_conflicts(records, touched, findings)
-    own = {
-        tube: tuple(sorted((one.override for one in several), key=lambda override: LEVELS.index(override.level)))
-        for tube, several in touched.items()
-    }
+    own = {tube: _from_wide_to_narrow(one.override for one in several) for tube, several in touched.items()}
     return tuple(one.override for one in read), tuple(replace(one, overrides=own[one.tube_id]) for one in records)
 
 
@@ -110,6 +107,40 @@ def _read(path: Path, findings: Findings) -> _Read | None:
     except OSError as error:
         findings.problem(file, None, "", "", f"the file cannot be read: {error.strerror}")
         return None
+    return _parse(path.stem, content, findings)
+
+
+def parse_override(name: str, content: bytes, records: Sequence[TubeRecord], findings: Findings) -> GateOverride | None:
+    """Return the override that a file holds, or ``None`` after its faults went to `findings`.
+
+    Parameters
+    ----------
+    name
+        Name of the file, without ``.yaml``.
+    content
+        Its bytes.
+    records
+        Rows of the samples sheet.
+    findings
+        Receives every problem.
+    """
+    read = _parse(name, content, findings)
+    return None if read is None else _scoped(read, records, findings)
+
+
+def with_override(record: TubeRecord, override: GateOverride) -> TubeRecord:
+    """Return a tube with one more override, or with another in the place of one of the same name."""
+    others = [one for one in record.overrides if one.name != override.name]
+    own = [*others, *([override] if touches(override, record) else [])]
+    return replace(record, overrides=_from_wide_to_narrow(own))
+
+
+def _from_wide_to_narrow(overrides: Iterable[GateOverride]) -> tuple[GateOverride, ...]:
+    return tuple(sorted(overrides, key=lambda override: (LEVELS.index(override.level), override.name)))
+
+
+def _parse(name: str, content: bytes, findings: Findings) -> _Read | None:
+    file = override_file(name)
     before = len(findings.problems)
     tree = read_tree(content, file, findings)
     if tree is None:
@@ -128,7 +159,7 @@ def _read(path: Path, findings: Findings) -> _Read | None:
     level, ids, template = scope
     rest = {key: _plain(node) for key, node in top.items() if key != "scope"}
     override = GateOverride(
-        name=path.stem,
+        name=name,
         level=level,
         scope=ids,
         template=None,
