@@ -92,3 +92,42 @@ def test_a_gate_that_takes_what_is_outside_still_does(tmp_path: Path) -> None:
     assert after is not None
     assert before.populations[0].complement
     assert after.populations[0].complement
+
+
+RARE = """\
+strategy: rare
+without_matrix: uncompensated
+matrices: {spectra: spectra.csv}
+populations:
+  - name: not Smith
+    parent: root
+    gate: {type: rectangle, dims: [{channel: Smith dye, compensation: spectra, min: -.inf}]}
+  - {name: CD4, parent: root, gate: {type: ellipsoid, quadric: true, dims: [{channel: FITC-A}, {channel: PE-A}],
+     mean: [0, 0], covariance: [[1, 1], [0, 1]], distance_square: 1}}
+  - {name: CD8, parent: root, gate: {type: boolean, op: and, of: [{population: not Smith, complement: true}, CD4]}}
+"""
+
+
+def test_what_is_rare_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "strategy.yaml").write_text(RARE)
+    (tmp_path / "spectra.csv").write_text("fluorochrome,FITC-A,PE-A,Smith 1\nSmith dye,1,0.1,0\nPE,0.1,1,0.3\n")
+    cleaned = clean_strategy(tmp_path, Names(Key(bytes(range(32)))), {})
+    assert "Smith" not in "".join(cleaned.values())
+    out = tmp_path / "out"
+    out.mkdir()
+    for name, text in cleaned.items():
+        (out / name).write_text(text)
+    before, after = read_strategies(tmp_path).default, read_strategies(out).default
+    assert before is not None
+    assert after is not None
+    assert after.without_matrix == "uncompensated"
+    (matrix,), (wanted,) = after.matrices.values(), before.matrices.values()
+    assert (matrix.values == wanted.values).all()
+    assert matrix.fluorochromes[1] == "PE"
+    assert matrix.detectors[:2] == ("FITC-A", "PE-A")
+    (limit,) = after.populations[0].gate.limits  # type: ignore[union-attr]  # a rectangle
+    assert (limit.dimension.source, limit.minimum) == (matrix.fluorochromes[0], float("-inf"))
+    assert after.populations[1].gate == before.populations[1].gate
+    first, second = after.populations[2].gate.operands  # type: ignore[union-attr]  # a boolean gate
+    assert (first.population, first.complement) == (after.populations[0].name, True)
+    assert second.population == "CD4"

@@ -36,9 +36,9 @@ def document(folder: Path, before: str, body: str = GATE, encoding: str = "utf-8
         ('<!DOCTYPE b [<!ENTITY % p SYSTEM "http://127.0.0.1:9/x.dtd"> %p;]>', GATE),
         ('<!DOCTYPE b SYSTEM "http://127.0.0.1:9/x.dtd">', GATE),
         ('<!DOCTYPE b [<!ENTITY a "&a;">]>', GATE + "&a;"),
-        ("<!DOCTYPE b>", GATE),
+        ('<!-- <!DOCTYPE b> --><!DOCTYPE b [<!ENTITY a "x">]>', GATE),
     ],
-    ids=["bomb in a number", "bomb", "file", "file in a name", "parameter entity", "external type", "loop", "plain"],
+    ids=["bomb in a number", "bomb", "file", "file in a name", "parameter entity", "external type", "loop", "hidden"],
 )
 def test_entities_are_one_error_and_cost_nothing(tmp_path: Path, before: str, body: str, encoding: str) -> None:
     started = time.perf_counter()
@@ -46,6 +46,10 @@ def test_entities_are_one_error_and_cost_nothing(tmp_path: Path, before: str, bo
         read_gating(document(tmp_path, before, body, encoding))
     assert time.perf_counter() - started < 1.0
     assert len(str(caught.value)) < 300
+
+
+def test_a_document_type_that_declares_nothing_is_harmless(tmp_path: Path) -> None:
+    assert read_gating(document(tmp_path, "<!DOCTYPE b>")).paths == ("g",)
 
 
 @pytest.mark.parametrize(
@@ -117,6 +121,27 @@ def test_a_thousand_generations_are_read(tmp_path: Path) -> None:
     strategy = read_gating(write(tmp_path, body))
     assert strategy.paths[-1].count("/") == 999
     assert time.perf_counter() - started < 20
+
+
+def test_more_than_a_person_drew_is_one_error_and_costs_little(tmp_path: Path) -> None:
+    started = time.perf_counter()
+    chain = "".join(
+        rectangle(dimension("A", limits(k)), name=f"g{k}", parent=f"g{k - 1}" if k else "") for k in range(1500)
+    )
+    with pytest.raises(GatingMLError, match=r"^g\.xml, line 1: gate 'g1\d+' has more than 1000 parents above it"):
+        read_gating(write(tmp_path, chain))
+    many = rectangle(dimension("A", limits(1)), name="g{}")
+    with pytest.raises(GatingMLError, match="more than 20000 gates are not read; split the file"):
+        read_gating(write(tmp_path, "".join(many.replace("{}", str(k)) for k in range(20_001))))
+    assert time.perf_counter() - started < 60
+
+
+def test_a_long_circle_is_one_error(tmp_path: Path) -> None:
+    names = [f"g{k}" for k in range(1200)]
+    body = "".join(rectangle(dimension("A", limits(k)), name=name, parent=names[k - 1]) for k, name in enumerate(names))
+    with pytest.raises(GatingMLError) as caught:
+        read_gating(write(tmp_path, body))
+    assert len(str(caught.value)) < 20_000
 
 
 # what FlowJo leaves out

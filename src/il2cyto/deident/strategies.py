@@ -229,7 +229,9 @@ def _scalar(node: Node, names: Names, key: str = "") -> Any:
     if key == "region" and re.fullmatch(r"[-+*0-9 ]{1,40}", text):
         return text
     if key in _PATHS:
-        start = next((word for word in ("not ", "root/") if text.startswith(word)), "")
+        # an operand that is written with its key may have a name that begins so
+        words = ("root/",) if key == "population" else ("not ", "root/")
+        start = next((word for word in words if text.startswith(word)), "")
         return start + names.path(text.removeprefix(start).strip())
     return names.name(text)
 

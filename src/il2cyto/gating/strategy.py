@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -149,7 +150,7 @@ class GatingStrategy:
             return str(paths[i])
 
         resolved = tuple(resolve(i) for i in range(len(parents)))
-        twice = sorted({path for path in resolved if resolved.count(path) > 1})
+        twice = sorted(path for path, times in Counter(resolved).items() if times > 1)
         if twice:
             raise self._wrong("population {path!r} is defined twice; rename one", path=twice[0])
         return resolved
@@ -204,8 +205,8 @@ class GatingStrategy:
         StrategyError
             If there is no such population, or several.
         """
-        if name in self.paths:
-            return self.paths.index(name)
+        if name in self._places:
+            return self._places[name]
         matches = [i for i, path in enumerate(self.paths) if path.endswith("/" + name)]
         if not matches:
             names = [population.name for population in self.populations]
@@ -221,8 +222,12 @@ class GatingStrategy:
     @cached_property
     def parents(self) -> tuple[int, ...]:
         """Position of each population's parent, -1 for the root."""
-        index = {path: i for i, path in enumerate(self.paths)}
-        return tuple(index[path.rpartition("/")[0]] if "/" in path else -1 for path in self.paths)
+        return tuple(self._places[path.rpartition("/")[0]] if "/" in path else -1 for path in self.paths)
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        """Position of each population, by path."""
+        return {path: i for i, path in enumerate(self.paths)}
 
     @cached_property
     def order(self) -> tuple[int, ...]:
@@ -233,17 +238,26 @@ class GatingStrategy:
             if isinstance(population.gate, BooleanGate):
                 above += [self.resolve(operand.population) for operand in population.gate.operands]
             needs.append(set(above))
+        # populations that need nothing, then those that need only these, and so on
+        missing = [len(need) for need in needs]
+        wanted_by: list[list[int]] = [[] for _ in needs]
+        for i, need in enumerate(needs):
+            for k in need:
+                wanted_by[k].append(i)
         done: list[int] = []
-        seen: set[int] = set()
-        waiting = list(range(len(needs)))
-        while waiting:
-            ready = [i for i in waiting if needs[i] <= seen]
-            if not ready:
-                names = ", ".join(self.paths[i] for i in waiting)
-                raise self._wrong("populations refer to each other in a circle: {names}", names=names)
+        ready = [i for i, number in enumerate(missing) if number == 0]
+        while ready:
             done += ready
-            seen.update(ready)
-            waiting = [i for i in waiting if i not in seen]
+            following = []
+            for i in ready:
+                for k in wanted_by[i]:
+                    missing[k] -= 1
+                    if missing[k] == 0:
+                        following.append(k)
+            ready = sorted(following)
+        if len(done) < len(needs):
+            names = ", ".join(self.paths[i] for i, number in enumerate(missing) if number)
+            raise self._wrong("populations refer to each other in a circle: {names}", names=names)
         return tuple(done)
 
     @cached_property

@@ -26,6 +26,8 @@ from il2cyto.gates import (
 from il2cyto.gates.dimension import FROM_FILE
 
 GATES = ("RectangleGate", "PolygonGate", "EllipsoidGate", "BooleanGate", "QuadrantGate")
+#: More than any person drew: a file that holds more means to cost time and memory.
+MAX_GATES, MAX_DEPTH = 20_000, 1_000
 #: What FlowJo writes before the names of compensated channels.
 COMPENSATED_PREFIX = "Comp-"
 
@@ -79,6 +81,8 @@ class GateReader(ScaleReader):
     def _add(self, element: etree._Element, name: str, gate: Gate) -> None:
         if name in self.gates or name in self.quadrants:
             raise self.fail(element, "gate {name!r} is defined twice", name=name)
+        if len(self.gates) == MAX_GATES:
+            raise self.fail(element, "more than {most} gates are not read; split the file", most=MAX_GATES)
         self.gates[name] = gate
         self.places[name] = element
         gating_gate = element.getparent() if local(element) == "Quadrant" else element
@@ -206,3 +210,21 @@ class GateReader(ScaleReader):
                     message = "gate {name!r} refers to {found!r}, which is not defined{close}"
                     close = did_you_mean(reference, list(self.gates))
                     raise self.fail(self.places[name], message, name=name, found=reference, close=close)
+        self._check_depth()
+
+    def _check_depth(self) -> None:
+        depths: dict[str, int] = {}
+        for name in self.gates:
+            chain: list[str] = []
+            node: str | None = name
+            while node is not None and node not in depths and len(chain) <= MAX_DEPTH:
+                chain.append(node)
+                node = self.parents.get(node)
+                if node == name:
+                    return  # a circle, which the strategy tells
+            depth = depths.get(node, 0) if node is not None else 0
+            if depth + len(chain) > MAX_DEPTH:
+                message = "gate {name!r} has more than {most} parents above it"
+                raise self.fail(self.places[name], message, name=name, most=MAX_DEPTH)
+            for above, part in enumerate(reversed(chain), start=1):
+                depths[part] = depth + above
