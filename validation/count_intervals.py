@@ -16,7 +16,7 @@ import numpy as np
 from scipy.special import gammaincc, gammaln
 
 from il2cyto.counts.intervals import EXACT_BELOW, Floats, poisson_limits
-from il2cyto.counts.routes import Estimates, by_alc, by_beads, by_chain, by_volume
+from il2cyto.counts.routes import Estimates, by_alc, by_beads, by_chain, by_pure_share, by_volume
 from il2cyto.provenance import write_text
 from il2cyto.study.model import ErrorModel
 
@@ -59,16 +59,22 @@ def _factor(rng: np.random.Generator, cv: float, *shape: int) -> Floats:
     return np.exp(rng.normal(0.0, cv, shape))
 
 
-def beads(share: float, replicates: int = 1) -> Draw:
-    """Bead tubes of which `share` was acquired; replicates share the bead lot."""
+def beads(share: float, replicates: int = 1, lots: tuple[str, ...] | None = None, doublets: float = 0.0) -> Draw:
+    """Bead tubes of which `share` was acquired; replicates share the bead lot unless `lots` names one for each.
+
+    Of the beads the share `doublets` comes in pairs, each seen as one event of a gate of its own.
+    """
 
     def draw(rng: np.random.Generator, tubes: int, size: float) -> tuple[Estimates, float]:
         blood = BLOOD_UL * _factor(rng, ERRORS.cv_pipetting, tubes, replicates)
-        in_tube = BEADS_PER_TEST * _factor(rng, ERRORS.cv_lot, tubes, 1)
+        in_tube = BEADS_PER_TEST * _factor(rng, ERRORS.cv_lot, tubes, 1 if lots is None else replicates)
         cells = rng.poisson(size * blood * share).astype(float)
-        seen = np.maximum(rng.poisson(in_tube * share, (tubes, replicates)), 1).astype(float)
+        single = rng.poisson(in_tube * share * (1.0 - doublets), (tubes, replicates))
+        pairs = rng.poisson(in_tube * share * doublets / 2.0, (tubes, replicates)).astype(float)
+        seen = np.maximum(single + pairs, 1.0)
         per_bead = np.full_like(cells, BLOOD_UL / BEADS_PER_TEST)
-        return by_beads(cells, seen, per_bead, ERRORS.cv_pipetting, ERRORS.cv_lot), size * BLOOD_UL * share * replicates
+        cvs = ERRORS.cv_pipetting, ERRORS.cv_lot
+        return by_beads(cells, seen, per_bead, *cvs, lots, pairs), size * BLOOD_UL * share * replicates
 
     return draw
 
@@ -96,6 +102,40 @@ def dual(lymphocytes: float) -> Draw:
     return draw
 
 
+def pure(lymphocytes: float, purity: float, elsewhere: float = 0.0) -> Draw:
+    """Dual platform of which `purity` of the lymphocyte gate are lymphocytes, known from about `elsewhere` events.
+
+    With 0 the true lymphocytes are gated in the same tube, and the population is a share of them.
+    """
+
+    def draw(rng: np.random.Generator, tubes: int, size: float) -> tuple[Estimates, float]:
+        gate = rng.poisson(lymphocytes, (tubes, 1))
+        alc = LYMPHOCYTES_PER_UL * _factor(rng, ERRORS.cv_alc, tubes)
+        true = rng.binomial(gate, purity)
+        cells = rng.binomial(true, size / LYMPHOCYTES_PER_UL).astype(float)
+        expected = lymphocytes * purity * size / LYMPHOCYTES_PER_UL
+        if not elsewhere:
+            return by_alc(cells, np.maximum(true, 1.0), alc, ERRORS.cv_alc), expected
+        other = np.maximum(rng.poisson(elsewhere, (tubes, 1)), 1)
+        inside = np.maximum(rng.binomial(other, purity), 1).astype(float)
+        counted = gate.astype(float), inside, other.astype(float)
+        return by_pure_share(cells, *counted, alc, ERRORS.cv_alc), expected
+
+    return draw
+
+
+def chained_twice(parents: float, share: float) -> Draw:
+    """A population that `chained` counts, and most of which is the share of a tenth as many events in a third tube."""
+
+    def draw(rng: np.random.Generator, tubes: int, size: float) -> tuple[Estimates, float]:
+        per_ul, expected = chained(parents, share)(rng, tubes, 1.1 * size)
+        parent = rng.poisson(parents / 10.0, (tubes, 1))
+        child = rng.binomial(parent, 1.0 / 1.1)
+        return by_chain(child.astype(float), np.maximum(parent, 1.0), per_ul), expected
+
+    return draw
+
+
 def chained(parents: float, share: float) -> Draw:
     """CD4 by beads, of which `share` of the tube was acquired × the share of about so many CD4 events elsewhere."""
 
@@ -113,13 +153,18 @@ ROUTES: dict[str, Draw] = {
     "beads, 3,000 beads": beads(0.06),
     "beads, 500 beads": beads(0.01),
     "beads, 2 replicates summed": beads(0.1, replicates=2),
+    "beads, 2 replicates of two lots": beads(0.1, 2, ("A", "B")),
+    "beads, 1,000 beads, a tenth of them in pairs": beads(0.02, doublets=0.1),
     "volumetric, 10 µL": volumetric(10.0),
     "volumetric, 3 µL": volumetric(3.0),
     "dual, 15,000 lymphocytes": dual(15_000.0),
     "dual, 4,500 lymphocytes": dual(4500.0),
+    "dual, 4,500 events, 85 % pure, same tube": pure(4500.0, 0.85),
+    "dual, 4,500 events, 85 % pure by 400 events elsewhere": pure(4500.0, 0.85, 400.0),
     "chained, 11,000 CD4": chained(11_000.0, 0.2),
     "chained, 5,500 CD4": chained(5500.0, 0.2),
     "chained, 11,000 CD4, source tube with 22 CD4 and 20 beads": chained(11_000.0, 0.0004),
+    "chained twice, 5,500 CD4, then 550 events": chained_twice(5500.0, 0.2),
 }
 
 

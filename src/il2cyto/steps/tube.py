@@ -109,7 +109,7 @@ def _gate(record: TubeRecord, out: Path, reuse: bool) -> tuple[dict[str, Any], t
         if repair.affects_numbers
     )
     repairs = _repairs(sample)
-    key = result_key(sample.sha256, strategy, panel or strategy.panel, gates.overrides)
+    key = result_key(sample.sha256, strategy, panel or strategy.panel, gates.overrides, record.count.beads)
     folder = out / "tubes" / record.tube_id
     if reuse:
         found = _earlier(folder, key)
@@ -163,8 +163,17 @@ def _dimmed_note(sample: Sample) -> list[str]:
     return [said] if few else []
 
 
-def result_key(fcs_sha256: str, strategy: GatingStrategy, panel: Panel | None, overrides: Sequence[str] = ()) -> str:
-    """Return the hash of everything that decides the result of a tube, overrides of its gates included."""
+def result_key(
+    fcs_sha256: str,
+    strategy: GatingStrategy,
+    panel: Panel | None,
+    overrides: Sequence[str] = (),
+    beads: str | None = None,
+) -> str:
+    """Return the hash of everything that decides the result of a tube.
+
+    Overrides of its gates are among it, and the population of `beads`, which are followed along the acquisition.
+    """
     return hash_content(
         {
             "format": RESULT_FORMAT,
@@ -175,6 +184,7 @@ def result_key(fcs_sha256: str, strategy: GatingStrategy, panel: Panel | None, o
             "panel": panel.content_hash if panel is not None else None,
             # a tube that no override touches keeps its key
             **({"overrides": list(overrides)} if overrides else {}),
+            **({"beads": beads} if beads else {}),
         }
     )
 
