@@ -240,6 +240,24 @@ def test_binning_in_strategy_files(tmp_path: Path, gate: str, message: str) -> N
         read_strategy(tmp_path)
 
 
+def test_a_name_that_two_samples_share_is_in_no_override(tmp_path: Path) -> None:
+    """An instrument may give every file the same ``$FIL``; a file of that name has the gates of no sample."""
+    same = {"$FIL": "tube.fcs"}
+    gate = population("g", rectangle(dimension("FSC-A", 1)))
+    moved = population("g", rectangle(dimension("FSC-A", 2)))
+    path = write(
+        tmp_path,
+        sample(gate, name="a.fcs", number=1, keywords=same),
+        sample(gate, name="b.fcs", number=2, keywords=same),
+        sample(moved, name="c.fcs", number=3, keywords=same),
+    )
+    done = convert_workspace(read_workspace(path), tmp_path / "out")
+    assert done.overrides == (("01", ("c.fcs",)),)
+    alone = write(tmp_path, sample(gate, name="a.fcs"), sample(moved, name="c.fcs", number=3, keywords=same))
+    done = convert_workspace(read_workspace(alone), tmp_path / "other")
+    assert done.overrides == (("01", ("c.fcs", "tube.fcs")),)
+
+
 def test_spectral_matrix_reads_back(tmp_path: Path) -> None:
     values = {"GFP": {"FITC-A": 1.0, "PE-A": 1.0}}
     path = write(

@@ -73,7 +73,7 @@ def convert_workspace(workspace: Workspace, folder: str | Path, *, group: str | 
     for key in shapes:
         if key != common:
             own = [sample for sample in samples if sample.strategy.content_hash == key]
-            overrides.append(_override(f"{len(overrides) + 1:02d}", own, base, workspace.name))
+            overrides.append(_override(f"{len(overrides) + 1:02d}", own, base, workspace))
     write_strategy(folder, base, overrides)
     write_text(folder / "panel.csv", _panel(samples))
     write_text(folder / "README.md", _readme(folder.name, workspace, samples, base, overrides))
@@ -111,15 +111,15 @@ def _full(strategy: GatingStrategy) -> dict[str, Population]:
     }
 
 
-def _override(name: str, samples: Sequence[WorkspaceSample], base: GatingStrategy, file: str) -> Override:
+def _override(name: str, samples: Sequence[WorkspaceSample], base: GatingStrategy, workspace: Workspace) -> Override:
     own, common = _full(samples[0].strategy), _full(base)
     gone = [path for path in common if path not in own]
     changed = tuple(population for path, population in own.items() if common.get(path) != population)
     strategy = samples[0].strategy
     return Override(
         name=name,
-        files=tuple(dict.fromkeys(name for sample in samples for name in (sample.name, *sample.files))),
-        reason=f"gates of their own in {file}",
+        files=_names(samples, workspace),
+        reason=f"gates of their own in {workspace.name}",
         populations=changed,
         remove=tuple(path for path in gone if path.rpartition("/")[0] not in gone),
         transforms={key: value for key, value in strategy.transforms.items() if key not in base.transforms},
@@ -128,6 +128,19 @@ def _override(name: str, samples: Sequence[WorkspaceSample], base: GatingStrateg
             for key, matrix in strategy.matrices.items()
             if key not in base.matrices or base.matrices[key].content_hash != matrix.content_hash
         },
+    )
+
+
+def _names(samples: Sequence[WorkspaceSample], workspace: Workspace) -> tuple[str, ...]:
+    """Names of the files of some samples, without those that samples with other gates share, like ``$FIL`` may be."""
+    by_file = workspace.by_file()
+    return tuple(
+        dict.fromkeys(
+            name
+            for sample in samples
+            for name in (sample.name, *sample.files)
+            if name == sample.name or (name in by_file and by_file[name] in samples)
+        )
     )
 
 
