@@ -7,6 +7,7 @@ from pathlib import Path
 import diva_files as diva
 import flowjo9_files as mac
 import numpy as np
+import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
@@ -138,3 +139,37 @@ def test_workspaces_go_out_again(tmp_path: Path) -> None:
         sample = read_fcs(tmp_path / file)
         wanted = strategies.for_file(file).apply(sample).membership("cells")
         np.testing.assert_array_equal(again[file].strategy.apply(sample).membership("cells"), wanted)
+
+
+STUDY = """\
+study: DIVA
+title: Gates of an experiment
+arms:
+  ALL: {label: All subjects}
+visits:
+  BL: {label: Baseline, number: 0, baseline: true}
+  M1: {label: Month 1, number: 1}
+tubes:
+  TREG: {strategy: e.xml, count: {route: volumetric}}
+samples: samples.csv
+"""
+SHEET = """\
+tube_id,subject,arm,diagnosis,age_years,visit,collection_date,tube,fcs,dilution,volume,volume_unit
+T1,S1,ALL,healthy,34,BL,2026-01-12,TREG,a.fcs,1,100,uL
+T2,S1,ALL,healthy,34,M1,2026-02-11,TREG,b.fcs,1,100,uL
+"""
+
+
+def test_a_study_with_an_experiment(tmp_path: Path) -> None:
+    """Each tube is gated by its own tree; what is not public is not estimable in the results, with the reason."""
+    experiment(tmp_path, 0)
+    (tmp_path / "study.yaml").write_text(STUDY)
+    (tmp_path / "samples.csv").write_text(SHEET)
+    done = RUNNER.invoke(app, ["run", str(tmp_path / "study.yaml"), "--out", str(tmp_path / "out")])
+    assert done.exit_code in (0, 1), done.output
+    rows = pd.read_csv(tmp_path / "out" / "counts.csv").set_index(["visit", "name"])
+    assert rows.loc[("BL", "cells"), "count"] == cells()
+    assert rows.loc[("M1", "cells"), "count"] == cells(30000.0)
+    assert rows.loc[("BL", "cells"), "cells_per_ul"] == pytest.approx(cells() / 100)
+    assert rows["count"].isna().to_dict()[("BL", "odd")]
+    assert "not_estimable" in set(rows.loc[("BL", "odd")].astype(str))

@@ -183,6 +183,9 @@ def show(
             axes = " × ".join(dimension.label for dimension in population.gate.dimensions)
             gate = type(population.gate).__name__.removesuffix("Gate")
             kind = gate.removeprefix("Binned").lower() + (" on the display" if gate.startswith("Binned") else "")
+            reason = getattr(population.gate, "reason", "")
+            if reason:
+                kind = f"not estimable: {reason}"
             definition = f"  [{population.definition}]" if population.definition else ""
             typer.echo(
                 f"{'  ' * depth}{population.name}  {'not ' if population.complement else ''}{kind} {axes}{definition}"

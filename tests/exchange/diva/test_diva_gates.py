@@ -36,6 +36,9 @@ from diva_files import (
     tube,
     write,
 )
+from hypothesis import given
+from hypothesis import settings as settings_of_hypothesis
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from il2cyto.errors import StrategyError
@@ -130,6 +133,28 @@ def test_quadrants_add_up_to_their_parent(tmp_path: Path) -> None:
         np.testing.assert_array_equal(member(result, name), members)
     assert sum(int(member(result, name).sum()) for name in expected) == len(RAW)
     assert set(result.counts["population"]) == set(expected)
+
+
+@settings_of_hypothesis(max_examples=25, deadline=None)
+@given(
+    scale=st.integers(0, 262144),
+    x=st.floats(0, 4095),
+    y=st.floats(0, 4095),
+)
+def test_quadrants_divide_whatever_is_there(
+    tmp_path_factory: pytest.TempPathFactory, scale: int, x: float, y: float
+) -> None:
+    """Any hinge on any scale: every event is in exactly one quadrant, those beyond the display too."""
+    on = (biex(scale), LOG)
+    y = 0.4 + y / 4095 * 5.0
+    ends = [(0.0, 5.5), (4095.0, 5.5), (0.0, 0.0), (4095.0, 0.0)]
+    quadrants = "".join(
+        polygon(f"Q{k}", "FITC-A", "PE-A", [(x, y), (x, b), (a, b), (a, y)], on=on) for k, (a, b) in enumerate(ends)
+    )
+    folder = tmp_path_factory.mktemp("quadrants")
+    result = gated(folder, quadrants)
+    inside = np.sum([member(result, f"Q{k}") for k in range(4)], axis=0)
+    assert (inside == 1).all()
 
 
 @pytest.mark.parametrize(("decades", "bottom"), [(4, 26.2144), (5, 2.62144)])
@@ -288,10 +313,13 @@ def test_global_worksheet_for_tubes_without_gates(tmp_path: Path) -> None:
     assert first.strategy.paths == ("s",)
     assert first.counts == {"s": None}
     assert first.n_events == 8
-    assert any("'Analysis'" in note for note in first.strategy.notes)
+    assert any("a global worksheet" in note for note in first.strategy.notes)
     assert second.strategy.paths == ("own",)
     assert second.counts == {"own": 5}
-    assert experiment.notices == ("of 2 global worksheets with gates the first is taken, not 'Other'",)
+    assert experiment.notices == (
+        "of 2 global worksheets with gates the first, 'Analysis', is taken where a tube has no gates of its own, not "
+        "'Other'",
+    )
 
 
 @pytest.mark.parametrize("alone", [False, True])

@@ -99,7 +99,7 @@ def test_show_prints_equal_trees_once(tmp_path: Path) -> None:
     assert done.exit_code == 0
     assert "panel FlowJo 10.8.1 · a.fcs, b.fcs, c.fcs and 2 more names · sha256" in done.output
     assert done.output.count("sq  polygon FSC-A × SSC-A") == 1
-    assert "  d  unsupported" in done.output
+    assert "  d  not estimable: " in done.output
     assert "z.fcs · sha256" in done.output
     assert "note: the curve of FlowJo's curly quadrants is not public: populations Q take" in done.output
 

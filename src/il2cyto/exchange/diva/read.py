@@ -23,7 +23,7 @@ NOT_COMPARED = (
 )
 UNCOMPENSATED_NOTE = "compensation is switched off in FACSDiva, so nothing is compensated"
 NO_SETTINGS_NOTE = "the experiment holds no cytometer settings for these gates, so nothing is compensated"
-GLOBAL_NOTE = "the gates of the global worksheet {name!r} are taken, since the tube has none of its own"
+GLOBAL_NOTE = "the gates of a global worksheet are taken, since the tube has none of its own"
 EXCHANGED_NOTE = (
     "populations on {names}: experiments are known in which FACSDiva exchanges height and width of scatter. If their "
     "counts are far from FACSDiva's, exchange the names in the strategy"
@@ -96,7 +96,10 @@ class _Reader:
                         groups.setdefault(holder, []).append(sample.name)
         if len(sheets) > 1:
             names = ", ".join(repr(sheet.name) for sheet in sheets[1:])
-            self.notices.append(f"of {len(sheets)} global worksheets with gates the first is taken, not {names}")
+            self.notices.append(
+                f"of {len(sheets)} global worksheets with gates the first, {sheets[0].name!r}, is taken where a tube "
+                f"has no gates of its own, not {names}"
+            )
         if not tubes and sheets:
             sheet = sheets[0]
             default, _ = self.tree(sheet.gates, sheet.settings.of_any_file(), decades, [])
@@ -134,7 +137,7 @@ class _Reader:
         notes: list[str] = []
         own = gates is not None and holds_gates(gates)
         if not own and sheets:
-            gates, notes = sheets[0].gates, [GLOBAL_NOTE.format(name=sheets[0].name)]
+            gates, notes = sheets[0].gates, [GLOBAL_NOTE]
         if gates is None:
             self.notices.append(f"tube {shown!r} has no gates")
             gates = etree.Element("gates")

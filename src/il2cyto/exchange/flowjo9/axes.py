@@ -66,12 +66,11 @@ class MacAxis:
 
 def read_tables(root: etree._Element) -> list[Table]:
     """Read the tables of a workspace, in their order, which is the order of their numbers."""
-    return [
-        _table(element) for part in children(root, "CalibrationTables") for element in children(part, "Table")
-    ]  # fmt: skip
+    elements = [element for part in children(root, "CalibrationTables") for element in children(part, "Table")]
+    return [_table(element, number) for number, element in enumerate(elements, start=1)]
 
 
-def _table(element: etree._Element) -> Table:
+def _table(element: etree._Element, place: int) -> Table:
     name = attribute(element, "name") or ""
     start, end = name.find("<"), name.find(">")
     by_number = start < 0 or end < 0
@@ -79,11 +78,11 @@ def _table(element: etree._Element) -> Table:
     try:
         channels, values = _pairs(element.text or "")
     except ValueError:
-        problem = f"the calibration table {name!r} holds something else than pairs of numbers"
+        problem = f"the calibration table {place} holds something else than pairs of numbers"
         return Table(matrix, parameter, Axis(problem=problem), -math.inf)
     scale = _scale(element, channels, values)
     if scale is None:
-        problem = f"the calibration table {name!r} is of no scale that is public"
+        problem = f"the calibration table {place} is of no scale that is public"
         lowest = float(values[0]) if values.size else -math.inf
         return Table(matrix, parameter, Axis(problem=problem), lowest)
     lowest = float(scale.table[0][0]) if isinstance(scale, FlowJoBiex) else float(values[0])

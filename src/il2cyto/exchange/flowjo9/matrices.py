@@ -57,8 +57,8 @@ def read_compensation(
     name = (attribute(element, "name") or attribute(element, "matrixName") or "").strip()
     prefix, suffix = attribute(element, "prefix"), attribute(element, "suffix")
     around = ("<" if prefix is None else prefix, ">" if suffix is None else suffix)
-    # the number keeps two matrices of one name apart
-    own = f"{name} ({key})" if name else f"matrix {key}"
+    # the number keeps two of one name apart, and results carry reasons, but no names that people gave to matrices
+    own = f"matrix {key}"
     try:
         return Compensation(own, _matrix(element, own, channel), *around), name
     except Il2CytoError as error:
@@ -76,14 +76,14 @@ def _matrix(element: etree._Element, name: str, channel: Callable[[str], str]) -
             try:
                 value = float(text)
             except ValueError:
-                raise StrategyError(f"matrix {name!r}: {text!r} is no number") from None
+                raise StrategyError(f"{name}: {text!r} is no number") from None
             rows[label][attribute(cell, "name") or attribute(cell, "fluorName") or ""] = value
     if not rows:
-        raise StrategyError(f"matrix {name!r} is empty")
+        raise StrategyError(f"{name} is empty")
     columns = list(next(iter(rows.values())))
     if any(set(cells) != set(columns) for cells in rows.values()) or set(rows) != set(columns):
-        raise StrategyError(f"matrix {name!r}: its rows and columns have other names")
+        raise StrategyError(f"{name}: its rows and columns have other names")
     values = np.array([[rows[row][column] for column in columns] for row in columns])
     if not np.all((np.diag(values) > 0.5) & (np.diag(values) < 2)):
-        raise StrategyError(f"matrix {name!r}: a diagonal far from 1 is not the spillover that other programs read")
+        raise StrategyError(f"{name}: a diagonal far from 1 is not the spillover that other programs read")
     return SpilloverMatrix(name, tuple(channel(column) for column in columns), values)
