@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
 from il2cyto.keys import ROOT
 
 
@@ -19,19 +17,29 @@ def plain_name(name: str) -> str:
     return f"{plain}_" if plain == ROOT or plain.startswith("not ") else plain
 
 
-def free_path(name: str, parent: str, taken: Collection[str]) -> str:
+def free_path(name: str, parent: str, taken: dict[str, int]) -> str:
     """Return the path of a population below `parent` (empty for the root), numbered where its name stands twice.
+
+    Parameters
+    ----------
+    name, parent
+        Name of the population and path of its parent.
+    taken
+        Paths that are given away, with the last number that each got; this one is added.
 
     Examples
     --------
-    >>> free_path("P1", "L", {"L/P1"}), free_path("P1", "", set())
-    ('L/P1 (2)', 'P1')
+    >>> taken = {}
+    >>> [free_path("P1", "L", taken) for _ in range(3)], free_path("P1", "", taken)
+    (['L/P1', 'L/P1 (2)', 'L/P1 (3)'], 'P1')
     """
-    path = f"{parent}/{name}" if parent else name
-    number = 2
+    first = f"{parent}/{name}" if parent else name
+    path, number = first, taken.get(first, 1)
     while path in taken:
-        path = f"{parent}/{name} ({number})" if parent else f"{name} ({number})"
         number += 1
+        path = f"{first} ({number})"
+    taken[first] = number
+    taken.setdefault(path, 1)
     return path
 
 

@@ -15,6 +15,8 @@ from il2cyto.transforms.base import FloatArray, Transform, require_finite
 from il2cyto.transforms.biexponential import second_rate
 
 _POINTS = 4096
+#: More than any instrument has, and few enough that every point of the table is a number.
+_MOST_DECADES = 100
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,8 @@ class FlowJoBiex(Transform):
             raise ParameterError(
                 f"{self}: needs length > 0, maximum > 0, negative >= 0, width <= 0 and positive > 0 decades"
             )
+        if self.positive + self.negative > _MOST_DECADES:
+            raise ParameterError(f"{self}: more than {_MOST_DECADES} decades")
         if self.positive <= self._width / 2:
             raise ParameterError(f"{self}: width {self.width} is too wide for {self.positive} positive decades")
 

@@ -257,6 +257,7 @@ FINE = [(1e4, 1e4), (2e5, 1e4), (2e5, 2e5), (1e4, 2e5)]
         (region("P", "POLYGON_REGION", "", "SSC-A", FINE), "names no parameter"),
         (interval("P", "PE-A", 100.0, 200.0, biex(-1)), "no biexponential scale is recorded for 'PE-A'"),
         (interval("P", "PE-A", 100.0, 200.0, biex("x")), "no biexponential scale"),
+        (interval("P", "PE-A", 100.0, 200.0, biex("1e400")), "no biexponential scale"),
         (interval("P", "PE-A", 100.0, 200.0, biex(1e9)), "the scale of 'PE-A'"),
         (interval("P", "PE-A", 100.0, 200.0, (True, False, 0)), "disagree on the units"),
         (interval("P", "PE-A", 100.0, 200.0, LINEAR), "linear and the settings logarithmic"),

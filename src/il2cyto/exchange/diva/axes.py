@@ -92,7 +92,7 @@ def read_scale(gate: etree._Element, axis: str, parameter: str, settings: Settin
 
 
 def _biexponential(value: float, parameter: str) -> Scale:
-    if not value >= 0:
+    if not 0 <= value < math.inf:
         raise UnsupportedError(f"no biexponential scale is recorded for {parameter!r}")
     width = max((_DECADES - math.log10(_TOP / value)) / 2, 0.0) if value > 0 else 0.0
     scale = Logicle(T=_TOP, W=width, M=_DECADES, A=0.0)

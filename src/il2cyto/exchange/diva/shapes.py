@@ -36,7 +36,9 @@ class ShapeReader:
     def read(self, element: etree._Element) -> Gate:
         """Return the gate of a region; what cannot be taken over becomes an `UnsupportedGate` with the reason."""
         try:
-            return self._read(element)
+            # numbers that overflow make no gate, and the gate says so
+            with np.errstate(all="ignore"):
+                return self._read(element)
         except UnsupportedError as error:
             return UnsupportedGate(str(error))
         except Il2CytoError as error:

@@ -104,7 +104,7 @@ def _gates(part: etree._Element, file: str) -> tuple[dict[str, _Gate], _Gate | N
 def _paths(gates: Mapping[str, _Gate], roots: set[str], file: str) -> dict[str, str]:
     """Path of each population by its full name; that of a hinge of quadrants is the path of its parent."""
     paths: dict[str, str] = {}
-    taken: set[str] = set()
+    taken: dict[str, int] = {}
     for first in gates.values():
         chain: list[_Gate] = []
         gate = first
@@ -131,7 +131,6 @@ def _paths(gates: Mapping[str, _Gate], roots: set[str], file: str) -> dict[str, 
                 paths[gate.fullname] = above
             else:
                 paths[gate.fullname] = free_path(plain_name(gate.name), above, taken)
-                taken.add(paths[gate.fullname])
     return paths
 
 

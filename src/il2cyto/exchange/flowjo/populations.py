@@ -79,12 +79,11 @@ def _nodes(sample_node: etree._Element, file: str) -> Iterator[_Node]:
     """Yield every population, parents first, siblings in the order of the file."""
     start = _Node(sample_node, "", "", "", ())
     waiting = [(start, child) for child in reversed(_members(sample_node))]
-    taken: set[str] = set()
+    taken: dict[str, int] = {}
     while waiting:
         parent, element = waiting.pop()
         name = attribute(element, "name") or local(element)
         path = free_path(plain_name(name), parent.path, taken)
-        taken.add(path)
         above = parent.above
         gate = next(children(element, "Gate"), None)
         own, named = (attribute(gate, "id"), attribute(gate, "parent_id")) if gate is not None else (None, None)

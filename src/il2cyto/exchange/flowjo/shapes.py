@@ -65,6 +65,7 @@ class ShapeReader:
     binning: Binning = "exact"
     used: dict[str, Transform] = field(default_factory=dict)
 
+    @np.errstate(all="ignore")  # numbers that overflow make no gate, and the gate says so
     def read(self, element: etree._Element) -> Shape:
         """Read one gate; what cannot be taken over becomes an `UnsupportedGate` with the reason."""
         kind = local(element)

@@ -59,12 +59,11 @@ def read_tree(sample_node: etree._Element, shapes: MacShapeReader, file: str) ->
 def _nodes(sample_node: etree._Element) -> Iterator[_Node]:
     """Yield every population, parents first, siblings in the order of the file."""
     waiting = [(_Node(sample_node, "", "", "", "", ""), child) for child in reversed(_members(sample_node))]
-    taken: set[str] = set()
+    taken: dict[str, int] = {}
     while waiting:
         parent, element = waiting.pop()
         name = name_of(element)
         path = free_path(plain_name(name), parent.path, taken)
-        taken.add(path)
         shown = f"{parent.shown}/{name}" if parent.shown else name
         node = _Node(element, name, path, shown, parent.path, parent.shown)
         yield node

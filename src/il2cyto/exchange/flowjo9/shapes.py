@@ -46,7 +46,9 @@ class MacShapeReader:
             (shape,) = shapes
             if any((attribute(shape, name) or "0").strip("0.-") for name in ("adjustX", "adjustY")):
                 raise UnsupportedError("a magnetic gate that FlowJo moved")
-            return Shape(self._gate(shape), (), is_negated(shape))
+            # numbers that overflow make no gate, and the gate says so
+            with np.errstate(all="ignore"):
+                return Shape(self._gate(shape), (), is_negated(shape))
         except (UnsupportedError, UnknownParameterError) as error:
             return Shape(UnsupportedGate(str(error)))
         except Il2CytoError as error:
