@@ -8,6 +8,7 @@ from pathlib import Path
 
 import diva_files as diva
 import flowjo9_files as mac
+import flowjo_files as fj
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -32,6 +33,18 @@ def experiment(folder: Path) -> Path:
     return diva.write(folder, diva.specimen(diva.tube(gates)))
 
 
+def wsp(folder: Path) -> Path:
+    gate = fj.rectangle(fj.dimension("FSC-A", 150, 650), fj.dimension("SSC-A", 100))
+    edge = [(900, 500), (1100, 500), (1000, 450), (1000, 550)]
+    tree = fj.population("A", gate, ids='gating:id="ID1"')
+    tree += fj.population("B", fj.polygon("Comp-FITC-A", "PE-A", [(-50, 0), (1e4, 10), (1e3, 1e5)]))
+    tree += fj.population("E", fj.ellipse("FITC-A", "PE-A", [(110, 50), (140, 50)], [(100, 50), (150, 50), *edge[:2]]))
+    tree += fj.population("Q", fj.curly(fj.dimension("FITC-A", 100), fj.dimension("PE-A", None, 200)))
+    tree += fj.combination("AndNode", "C", ["A", "B"]) + fj.combination("NotNode", "N", ["A"])
+    spill = fj.matrix({"FITC-A": {"FITC-A": 1.0, "PE-A": 0.1}, "PE-A": {"FITC-A": 0.2, "PE-A": 1.0}})
+    return fj.write(folder, fj.sample(tree, compensation=spill))
+
+
 def workspace(folder: Path) -> Path:
     values = mac.biex_values()
     corners = [(values[x], values[y]) for x, y in ((600, 500), (3600, 900), (3100, 3800))]
@@ -43,20 +56,20 @@ def workspace(folder: Path) -> Path:
     return mac.write(folder, mac.sample(tree), groups=mac.group("All", 1))
 
 
-@pytest.mark.parametrize("kind", ["diva", "mac"])
+@pytest.mark.parametrize("kind", ["diva", "mac", "wsp"])
 @settings(max_examples=60, deadline=None)
 @given(where=st.integers(0, 10_000), text=st.sampled_from(NASTY) | st.text(max_size=5))
 def test_any_text_anywhere(tmp_path_factory: pytest.TempPathFactory, kind: str, where: int, text: str) -> None:
     folder = tmp_path_factory.mktemp("nasty")
-    path = experiment(folder) if kind == "diva" else workspace(folder)
-    encoding = "utf-8" if kind == "diva" else "latin-1"
+    path = {"diva": experiment, "mac": workspace, "wsp": wsp}[kind](folder)
+    encoding = "latin-1" if kind == "mac" else "utf-8"
     whole = path.read_text(encoding=encoding)
     places = list(PLACE.finditer(whole))
     place = places[where % len(places)]
     safe = text.encode("ascii", "xmlcharrefreplace").decode() if "<" not in text else "&lt;"
     path.write_text(whole[: place.start()] + safe + whole[place.end() :], encoding=encoding)
     module = diva if kind == "diva" else mac
-    file = module.fcs(folder, module.make_events(50))
+    file = fj.fcs(folder) if kind == "wsp" else module.fcs(folder, module.make_events(50))
     message = path.name
     try:
         strategies = read_strategies(path)
