@@ -1,11 +1,12 @@
-"""Read and gate one large tube: il2cyto against FlowKit, in the same run, one thread each.
+"""Read and gate one large tube: il2cyto against FlowKit and numpy.fromfile, in the same run.
 
     python benchmarks/gating_speed.py [--events 1000000] [--repeats 5]
 
-One FCS file of 1,000,000 events × 18 parameters (float32) is written to a temporary folder and gated with a tree of
-eight populations: polygons on scatter, ranges and polygons on compensated logicle axes. Printed: median seconds of
-both, their ratio, events per second, `numpy.fromfile` on the same file, and the peak resident memory of a fresh process
-above its own level after imports and kernel warm-up (mapped pages included).
+One FCS file of 1,000,000 events × 18 parameters (float32) is written to a temporary folder, big-endian and
+little-endian, and gated with trees of 8 and of 25 populations: polygons on scatter, ranges and polygons on compensated
+logicle axes. Every program counts the same events in every population, or the benchmark ends. Printed: medians of the
+wall times, the programs in turn; events per second; and the peak resident memory of a fresh process above its own level
+after imports and kernel warm-up. All but the line of two threads use one thread.
 """
 
 from __future__ import annotations
@@ -50,8 +51,22 @@ def write_tube(path: Path, n: int, seed: int = 7) -> None:
     write_fcs(events, path, channels=CHANNELS, spillover=(CHANNELS[4:], spill), timestep=0.01)
 
 
-def strategy() -> GatingStrategy:
-    """Eight populations: singlets, lymphocytes, live, CD3, CD4, Treg, memory, activated."""
+def swap_bytes(path: Path, target: Path) -> None:
+    """Write the same events in the other byte order; everything else stays where it is."""
+    sample = read_fcs(path)
+    content = bytearray(path.read_bytes())
+    first = sample.data_offset
+    assert first is not None
+    stop = first + sample.n_events * sample.layout.stride
+    content[first:stop] = np.frombuffer(bytes(content[first:stop]), dtype="<f4").astype(">f4").tobytes()
+    head = bytes(content[:first])
+    assert head.count(b"1,2,3,4") == 1
+    content[:first] = head.replace(b"1,2,3,4", b"4,3,2,1")
+    target.write_bytes(content)
+
+
+def strategy(n_populations: int = 8) -> GatingStrategy:
+    """Singlets, lymphocytes, live, CD3, CD4, Treg, memory, activated; and 17 more below CD3, CD4 and memory."""
     scatter, colour = "scatter", "colour"
 
     def raw(name: str) -> Dimension:
@@ -67,7 +82,7 @@ def strategy() -> GatingStrategy:
     round_ = ((0.15, 0.02), (0.45, 0.03), (0.6, 0.2), (0.5, 0.3), (0.2, 0.28), (0.12, 0.15))
     bright = ((0.45, 0.4), (0.6, 0.38), (0.9, 0.45), (0.95, 0.9), (0.6, 0.95), (0.42, 0.7))
     corner = ((0.4, 0.0), (0.95, 0.0), (0.95, 0.35), (0.6, 0.4), (0.45, 0.3))
-    populations = (
+    populations = [
         Population("singlets", "root", PolygonGate((raw("FSC-A"), raw("FSC-H")), wide)),
         Population("lymphocytes", "singlets", PolygonGate((raw("FSC-A"), raw("SSC-A")), round_)),
         Population("live", "lymphocytes", above(13, 0.0, 0.4)),
@@ -76,13 +91,21 @@ def strategy() -> GatingStrategy:
         Population("Treg", "CD4", PolygonGate((compensated(3), compensated(12)), corner)),
         Population("memory", "CD4", above(6, 0.0, 0.4)),
         Population("activated", "memory", PolygonGate((compensated(4), compensated(5)), bright)),
-    )
-    return GatingStrategy("speed", populations, {scatter: Linear(TOP, 0.0), colour: Logicle(TOP, 0.5, 4.5, 0.0)})
+    ]
+    for k in range(n_populations - len(populations)):
+        x, y, parent = 1 + k % 7, 8 + k % 5, ("CD3", "CD4", "memory", "live")[k % 4]
+        dimensions = (compensated(x), compensated(y))
+        gate: PolygonGate | RectangleGate = PolygonGate(dimensions, bright if k % 2 else corner)
+        if k % 3 == 0:
+            gate = RectangleGate((Limits(dimensions[0], 0.4, None), Limits(dimensions[1], None, 0.7)))
+        populations.append(Population(f"subset {k}", parent, gate))
+    transforms = {scatter: Linear(TOP, 0.0), colour: Logicle(TOP, 0.5, 4.5, 0.0)}
+    return GatingStrategy("speed", tuple(populations), transforms)
 
 
-def ours(path: Path, tree: GatingStrategy) -> list[int]:
+def ours(path: Path, tree: GatingStrategy, threads: int = 1) -> list[int]:
     """Read and gate with il2cyto."""
-    return tree.apply(read_fcs(path)).n_inside.tolist()
+    return tree.apply(read_fcs(path), threads=threads).n_inside.tolist()
 
 
 def theirs(path: Path, tree: GatingStrategy) -> list[int]:
@@ -114,14 +137,15 @@ def theirs(path: Path, tree: GatingStrategy) -> list[int]:
     return [int(report.loc[population.name, "count"]) for population in tree.populations]
 
 
-def median_seconds(work: Callable[[], object], repeats: int) -> float:
-    """Median wall time of several runs."""
-    times = []
+def in_turn(works: dict[str, Callable[[], object]], repeats: int) -> dict[str, float]:
+    """Median wall seconds of each work; they run in turn, so that all meet the same machine."""
+    times: dict[str, list[float]] = {name: [] for name in works}
     for _ in range(repeats):
-        started = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - started)
-    return statistics.median(times)
+        for name, work in works.items():
+            started = time.perf_counter()
+            work()
+            times[name].append(time.perf_counter() - started)
+    return {name: statistics.median(found) for name, found in times.items()}
 
 
 def resident_kib(key: str) -> int:
@@ -152,29 +176,46 @@ def main() -> None:
     if options.memory:
         measure_memory(*options.memory)
         return
-    with tempfile.TemporaryDirectory() as folder:
-        path, small = Path(folder) / "tube.fcs", Path(folder) / "small.fcs"
-        write_tube(path, options.events)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        little, big, small = folder / "little.fcs", folder / "big.fcs", folder / "small.fcs"
+        write_tube(little, options.events)
+        swap_bytes(little, big)
         write_tube(small, 10_000)
-        size = path.stat().st_size
-        tree = strategy()
-        ours(small, tree)  # compiles the kernels on a first use
-        fast, slow = ours(path, tree), theirs(path, tree)
-        if fast != slow:
-            sys.exit(f"counts differ: il2cyto {fast}, FlowKit {slow}")
-        ours_s = median_seconds(lambda: ours(path, tree), options.repeats)
-        theirs_s = median_seconds(lambda: theirs(path, tree), options.repeats)
-        raw_s = median_seconds(lambda: np.fromfile(path, dtype=np.uint8), options.repeats)
-        command = [sys.executable, __file__, "--memory", str(path), str(small)]
+        size = little.stat().st_size
+        print(f"{options.events:,} events × {len(CHANNELS)} float32 parameters, {size / 1e6:.0f} MB")
+        ours(small, strategy())  # compiles the kernels on a first use
+        for n_populations in (8, 25):
+            tree = strategy(n_populations)
+            for word, path in (("big-endian", big), ("little-endian", little)):
+                compare(path, tree, word, options.repeats)
+        command = [sys.executable, __file__, "--memory", str(big), str(small)]
         peak = int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-    print(f"{options.events:,} events × {len(CHANNELS)} parameters, {size / 1e6:.0f} MB, 8 populations")
-    print(f"counts (equal in both): {fast}")
-    print(f"il2cyto            {ours_s:8.3f} s   {options.events / ours_s / 1e6:6.1f} M events/s")
-    print(f"FlowKit            {theirs_s:8.3f} s   {options.events / theirs_s / 1e6:6.1f} M events/s")
-    print(f"numpy.fromfile     {raw_s:8.3f} s")
-    print(f"FlowKit / il2cyto  {theirs_s / ours_s:8.1f}")
     limit = (1.5 * size + 50e6) / 1e6
     print(f"peak memory above warm-up {peak / 1e6:.0f} MB = {peak / size:.2f} × the file (limit {limit:.0f} MB)")
+
+
+def compare(path: Path, tree: GatingStrategy, word: str, repeats: int) -> None:
+    """Time the programs on one file and one tree, and print the medians."""
+    works: dict[str, Callable[[], list[int]]] = {
+        "il2cyto": lambda: ours(path, tree),
+        "il2cyto, 2 threads": lambda: ours(path, tree, 2),
+        "FlowKit": lambda: theirs(path, tree),
+    }
+    counts = {name: work() for name, work in works.items()}
+    if len({tuple(found) for found in counts.values()}) != 1:
+        sys.exit(f"counts differ: {counts}")
+    seconds = in_turn({**works, "numpy.fromfile": lambda: np.fromfile(path, dtype=np.uint8)}, repeats)
+    n_events = read_fcs(path).n_events
+    print(f"{word}, {len(tree.populations)} populations; medians of {repeats}")
+    for name, value in seconds.items():
+        rate = "" if name == "numpy.fromfile" else f"{n_events / value / 1e6:6.1f} M events/s"
+        print(f"  {name:<20}{value:8.3f} s   {rate}")
+    one = seconds["il2cyto"]
+    print(
+        f"  FlowKit / il2cyto {seconds['FlowKit'] / one:.1f}; il2cyto / numpy.fromfile "
+        f"{one / seconds['numpy.fromfile']:.2f}; one thread / two {one / seconds['il2cyto, 2 threads']:.2f}"
+    )
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from il2cyto.gating.bind import Binder, not_estimable
 from il2cyto.gating.plan import CompiledGate, Lattice
 from il2cyto.gating.result import GatingResult
 from il2cyto.gating.strategy import GatingStrategy
-from il2cyto.kernels import engine
+from il2cyto.kernels import engine, lattice
 from il2cyto.panel import Panel
 from il2cyto.sample import Sample
 
@@ -40,7 +40,6 @@ def apply_strategy(
     transform_kind = np.array([0, *(strategy.transforms[name].code for name in transforms)], dtype=np.int64)
 
     tables = _Tables()
-    referred = {k for i in running for k, _ in strategy.compiled[i].operands}
     for i in running:
         gate = strategy.compiled[i]
         parent = strategy.parents[i]
@@ -48,7 +47,6 @@ def apply_strategy(
             gate,
             parent=row[parent] if parent >= 0 else -1,
             complement=strategy.populations[i].complement,
-            keep=i in referred,
             axes=[number[key] for key in keys[i]],  # type: ignore[index]  # the keys are those that `tables` numbered
             transforms=[transform_index[d.transform] if d.transform else 0 for d in gate.dimensions],
             operands=[(row[k], flip) for k, flip in gate.operands],
@@ -151,14 +149,13 @@ class _Tables:
         *,
         parent: int,
         complement: bool,
-        keep: bool,
         axes: list[int],
         transforms: list[int],
         operands: list[tuple[int, bool]],
     ) -> None:
         row = [0] * engine.GATE_COLUMNS
         row[engine.TYPE], row[engine.PARENT], row[engine.COMPLEMENT] = gate.shape, parent, int(complement)
-        row[engine.OPERATION], row[engine.KEEP], row[engine.LATTICE_INDEX] = gate.operation, int(keep), -1
+        row[engine.OPERATION], row[engine.LATTICE_INDEX] = gate.operation, -1
         if gate.shape == engine.BOOLEAN:
             row[engine.FIRST], row[engine.COUNT] = len(self._operands), len(operands)
             self._operands += [[population, int(flip)] for population, flip in operands]
@@ -187,14 +184,13 @@ class _Tables:
         )
 
     def shapes(self) -> tuple[np.ndarray, ...]:
-        """Borders, scales, starts and cells of lattices; vertices, ellipsoids and operands."""
-        side = engine.LATTICE
+        """Borders, scales, tables and cells of lattices; vertices, ellipsoids and operands."""
         found = self._lattices
         return (
-            np.concatenate([np.empty(0), *(lattice.borders for lattice in found)]),
-            np.array([lattice.scales for lattice in found], dtype=np.float64).reshape(-1, 2, 3),
-            np.array([lattice.starts for lattice in found], dtype=np.int16).reshape(-1, 2, engine.BUCKETS + 1),
-            np.array([lattice.cells for lattice in found], dtype=np.uint8).reshape(-1, side, side),
+            np.array([part.borders for part in found], dtype=np.float64).reshape(-1, 2, lattice.LATTICE + 1),
+            np.array([part.scales for part in found], dtype=np.float64).reshape(-1, 2, lattice.SCALE_COLUMNS),
+            np.array([part.tables for part in found], dtype=np.uint16).reshape(-1, 2, lattice.BUCKETS),
+            np.array([part.cells for part in found], dtype=np.uint8).reshape(-1, lattice.SIDE * lattice.SIDE),
             np.concatenate([np.empty((0, 2)), *self._vertices]),
             np.concatenate([np.empty(0), *self._ellipsoids]),
             np.array(self._operands, dtype=np.int64).reshape(-1, 2),

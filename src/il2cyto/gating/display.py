@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from il2cyto.errors import GateError
 from il2cyto.gates.binned import BinnedEllipsoidGate, BinnedPolygonGate
 from il2cyto.gates.raster import outline, polygon_channels
-from il2cyto.kernels import engine
+from il2cyto.kernels import lattice
 from il2cyto.transforms import Bounded, Clamped, FlowJoBiex, FlowJoLinear, Linear, Transform
 
 FloatArray = NDArray[np.float64]
@@ -95,7 +95,7 @@ def channel_lattice(
     -------
     The channels at which its lines stand on each axis, and its cells: inside, outside or edge.
     """
-    n, side = cells.shape[0], engine.LATTICE
+    n, side = cells.shape[0], lattice.LATTICE
     lines, parts = [], []
     for axis in range(2):
         held = np.flatnonzero(cells.any(axis=1 - axis))
@@ -105,7 +105,7 @@ def channel_lattice(
         # the outermost channel goes on beyond the display
         parts.append(np.minimum(np.arange(low, low + step * side), n - 1).reshape(side, step))
     blocks = cells[parts[0][:, None, :, None], parts[1][None, :, None, :]]
-    found = np.full((side, side), engine.CELL_EDGE, dtype=np.uint8)
-    found[blocks.all(axis=(2, 3))] = engine.CELL_IN
-    found[~blocks.any(axis=(2, 3))] = engine.CELL_OUT
+    found = np.full((side, side), lattice.CELL_EDGE, dtype=np.uint8)
+    found[blocks.all(axis=(2, 3))] = lattice.CELL_IN
+    found[~blocks.any(axis=(2, 3))] = lattice.CELL_OUT
     return (lines[0], lines[1]), found

@@ -20,26 +20,28 @@ from il2cyto.gates import (
     RectangleGate,
     UnsupportedGate,
 )
+from il2cyto.gating.buckets import bucket_borders, choose_scale
 from il2cyto.gating.display import channel_lattice, channel_path, display_axis, gate_channels
 from il2cyto.gating.strategy import GatingStrategy
-from il2cyto.kernels import engine
+from il2cyto.kernels import engine, lattice
 from il2cyto.transforms import Transform
 
 FloatArray = NDArray[np.float64]
-_LOWEST = -float(np.finfo(np.float64).max)
+_HIGHEST = float(np.finfo(np.float64).max)
+_LOWEST = -_HIGHEST
 
 
 @dataclass(frozen=True)
 class Lattice:
-    """Cells over a two-dimensional shape.
+    """Cells over a two-dimensional shape, see `il2cyto.kernels.lattice`.
 
-    `borders` holds the cells' borders on both axes, moved to the linear scale; `scales` and `starts` find the cell of a
-    value; `cells` says inside, outside or edge.
+    `borders` are the cells' borders on both axes on the linear scale; `scales` and `tables` find the cell of a value;
+    `cells` says inside, outside or edge.
     """
 
     borders: FloatArray
     scales: FloatArray
-    starts: NDArray[np.int16]
+    tables: NDArray[np.uint16]
     cells: NDArray[np.uint8]
 
 
@@ -138,31 +140,36 @@ def _lattice(
     transforms: Mapping[str, Transform],
     classify: Callable[[FloatArray, FloatArray, NDArray[np.uint8]], None],
 ) -> Lattice:
-    """Lay a lattice between `ends` (axis units, one row per axis); `classify` fills its cells from the lines."""
-    lines = [np.linspace(low, high, engine.LATTICE + 1) for low, high in ends]
-    borders = [_linear(dimension, line, transforms) for dimension, line in zip(dimensions, lines, strict=True)]
-    cells = np.empty((engine.LATTICE, engine.LATTICE), dtype=np.uint8)
+    """Lay a lattice between `ends` (axis units, one row per axis); `classify` fills its cells from their lines.
+
+    Its lines stand where buckets begin, at or below evenly spaced ones.
+    """
+    scales = np.zeros((2, lattice.SCALE_COLUMNS))
+    borders = np.empty((2, lattice.LATTICE + 1))
+    lines = np.empty((2, lattice.LATTICE + 1))
+    for axis, (dimension, (low, high)) in enumerate(zip(dimensions, ends, strict=True)):
+        even = _linear(dimension, np.linspace(low, high, lattice.LATTICE + 1), transforms)
+        scales[axis] = choose_scale(even)
+        borders[axis] = bucket_borders(even, scales[axis])
+        transform = _transform(dimension, transforms)
+        starts = np.clip(borders[axis], _LOWEST, _HIGHEST)
+        starts = starts if transform is None else transform.apply(starts)
+        # what lies far off the shape or has no value is moved to beside it
+        reach = high - low
+        lines[axis] = np.nan_to_num(np.clip(starts, low - reach, high + reach), nan=low - reach)
+    cells = np.empty((lattice.LATTICE, lattice.LATTICE), dtype=np.uint8)
     classify(lines[0], lines[1], cells)
-    return _searchable(borders, cells)
+    return _searchable(borders, scales, cells)
 
 
-def _searchable(borders: list[FloatArray], cells: NDArray[np.uint8]) -> Lattice:
+def _searchable(borders: FloatArray, scales: FloatArray, cells: NDArray[np.uint8]) -> Lattice:
     """Add to borders on the linear scale what finds the cell of a value."""
-    starts = np.empty((2, engine.BUCKETS + 1), dtype=np.int16)
-    scales = np.empty((2, 3))
-    for axis, border in enumerate(borders):
-        _fill_starts(border, scales[axis], starts[axis])
-    return Lattice(np.concatenate(borders), scales, starts, cells)
-
-
-def _fill_starts(borders: FloatArray, scale: FloatArray, starts: NDArray[np.int16]) -> None:
-    """Choose how many leading bits name a bucket: those for which the search for a cell is shortest."""
-
-    def steps(shift: int) -> float:
-        engine.bucket_scale(borders, shift, scale)
-        return float(engine.fill_starts(borders, scale, starts))
-
-    steps(min(range(14, 20), key=steps))
+    tables = np.empty((2, lattice.BUCKETS), dtype=np.uint16)
+    for axis, unit in enumerate((lattice.SIDE, 1)):
+        lattice.fill_table(borders[axis], scales[axis], unit, tables[axis])
+    surrounded = np.empty(lattice.SIDE * lattice.SIDE, dtype=np.uint8)
+    lattice.surround(cells, surrounded)
+    return Lattice(borders, scales, tables, surrounded)
 
 
 def _polygon(gate: PolygonGate, transforms: Mapping[str, Transform]) -> CompiledGate:
@@ -170,16 +177,16 @@ def _polygon(gate: PolygonGate, transforms: Mapping[str, Transform]) -> Compiled
     ends = np.stack([vertices.min(axis=0), vertices.max(axis=0)], axis=1)
 
     def classify(x: FloatArray, y: FloatArray, cells: NDArray[np.uint8]) -> None:
-        engine.polygon_cells(x, y, vertices, 0, len(vertices), cells)
+        lattice.polygon_cells(x, y, vertices, 0, len(vertices), cells)
 
-    lattice = None
+    cells_over = None
     # a bounded scale puts infinite values on its bound, and lattices hold no infinite values
     if all(_top(dimension, transforms) == math.inf for dimension in gate.dimensions):
-        lattice = _lattice(gate.dimensions, ends, transforms, classify)
+        cells_over = _lattice(gate.dimensions, ends, transforms, classify)
     open_side = np.full(2, np.nan)
     return CompiledGate(
         engine.POLYGON, gate.dimensions, open_side, open_side, _domain(gate.dimensions, transforms), vertices,
-        np.empty(0), lattice,
+        np.empty(0), cells_over,
     )  # fmt: skip
 
 
@@ -188,15 +195,16 @@ def _binned(gate: BinnedPolygonGate | BinnedEllipsoidGate, transforms: Mapping[s
     axes = tuple(display_axis(transforms[str(d.transform)], gate.channels) for d in gate.dimensions)
     channels = gate_channels(gate, axes)
     lines, cells = channel_lattice(channels)
-    borders = []
-    for dimension, axis, line in zip(gate.dimensions, axes, lines, strict=True):
+    borders = np.empty((2, lattice.LATTICE + 1))
+    for k, (dimension, axis, line) in enumerate(zip(gate.dimensions, axes, lines, strict=True)):
         border = _linear(dimension, axis.border(line), transforms)
         # the outermost channels go on beyond the display
-        borders.append(np.where(line <= 0, -np.inf, np.where(line >= gate.channels, np.inf, border)))
+        borders[k] = np.where(line <= 0, -np.inf, np.where(line >= gate.channels, np.inf, border))
+    scales = np.stack([choose_scale(border) for border in borders])
     open_side = np.full(2, np.nan)
     return CompiledGate(
         engine.POLYGON, gate.dimensions, open_side, open_side, _domain(gate.dimensions, transforms),
-        channel_path(channels, axes), np.empty(0), _searchable(borders, cells),
+        channel_path(channels, axes), np.empty(0), _searchable(borders, scales, cells),
     )  # fmt: skip
 
 
@@ -204,7 +212,7 @@ def _ellipsoid(gate: EllipsoidGate, transforms: Mapping[str, Transform]) -> Comp
     mean = np.array(gate.mean)
     covariance = np.array(gate.covariance)
     packed = np.concatenate([mean, np.linalg.inv(covariance).ravel(), [gate.distance_square]])
-    lattice = None
+    cells_over = None
     low, high = np.full(mean.size, np.nan), np.full(mean.size, np.nan)
     reach = np.sqrt(gate.distance_square * np.abs(np.diag(covariance))) * (1 + 1e-6)
     # at distance 0 the box is the centre itself, which its half-open upper side must not lose
@@ -217,10 +225,10 @@ def _ellipsoid(gate: EllipsoidGate, transforms: Mapping[str, Transform]) -> Comp
     if mean.size == 2 and boxed and gate.distance_square > 0:
 
         def classify(x: FloatArray, y: FloatArray, cells: NDArray[np.uint8]) -> None:
-            engine.ellipse_cells(x, y, packed, 0, cells)
+            lattice.ellipse_cells(x, y, packed, 0, cells)
 
-        lattice = _lattice(gate.dimensions, edges, transforms, classify)
+        cells_over = _lattice(gate.dimensions, edges, transforms, classify)
     return CompiledGate(
         engine.ELLIPSOID, gate.dimensions, low, high, _domain(gate.dimensions, transforms),
-        np.empty((0, 2)), packed, lattice,
+        np.empty((0, 2)), packed, cells_over,
     )  # fmt: skip

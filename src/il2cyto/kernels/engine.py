@@ -10,151 +10,80 @@ import numpy as np
 from numba import njit
 
 from il2cyto.kernels.decode import column
+from il2cyto.kernels.lattice import (
+    CELL_EDGE,
+    CELL_IN,
+    CELL_MIXED,
+    CELL_OUT,
+    UNDEFINED,
+    all_defined,
+    cell_states,
+    divided_state,
+    fill_buckets,
+)
+from il2cyto.kernels.shapes import crossing_parity, quadratic_form
 from il2cyto.kernels.transform import forward
 
 RECTANGLE, POLYGON, ELLIPSOID, BOOLEAN = range(4)
 COMPENSATED, RATIO = range(2)
 AND, OR, NOT = range(3)
 #: Columns of the gate table. FIRST and COUNT point into the dimensions, or into the operands of a boolean.
-TYPE, PARENT, COMPLEMENT, FIRST, COUNT, OPERATION, SHAPE_FIRST, SHAPE_COUNT, LATTICE_INDEX, KEEP = range(10)
-GATE_COLUMNS = 10
+TYPE, PARENT, COMPLEMENT, FIRST, COUNT, OPERATION, SHAPE_FIRST, SHAPE_COUNT, LATTICE_INDEX = range(9)
+GATE_COLUMNS = 9
 #: Columns of the tables of dimensions.
 AXIS, TRANSFORM = range(2)
 LOW, HIGH, DOMAIN = range(3)
 
 BLOCK = 1024
-#: Cells per axis of the lattice over a polygon or ellipse; a power of two.
-LATTICE = 128
-#: Buckets of the first look-up of a cell.
-BUCKETS = 2048
 #: Events decoded at a time, so that their bytes stay in the fastest cache while every channel is taken from them.
 TILE = 256
-UNDEFINED, CELL_OUT, CELL_IN, CELL_EDGE = range(-1, 3)
 
 
 @njit(cache=True, nogil=True)
-def crossing_parity(x, y, vertices, first, count):
-    """Even–odd rule with half-open edges: a point on a left or lower edge is inside, on a right or upper one not."""
-    inside = False
-    for i in range(count):
-        ax = vertices[first + i, 0]
-        ay = vertices[first + i, 1]
-        j = i + 1 if i + 1 < count else 0
-        bx = vertices[first + j, 0]
-        by = vertices[first + j, 1]
-        if ay <= y:
-            if y < by and (bx - ax) * (y - ay) - (x - ax) * (by - ay) > 0.0:
-                inside = not inside
-        elif by <= y and (bx - ax) * (y - ay) - (x - ax) * (by - ay) < 0.0:
-            inside = not inside
-    return inside
+def _box_states(x, low, high, domain, members, total, m, states):
+    """Mark events outside the limits of one dimension as out, and those without a defined value as undefined.
 
-
-@njit(cache=True, nogil=True)
-def quadratic_form(point, shape, first, n):
-    """``(p - m)ᵀ S⁻¹ (p - m)``; ``shape[first:]`` = mean, inverse covariance row by row."""
-    total = 0.0
-    for i in range(n):
-        turned = 0.0
-        for j in range(n):
-            turned += (point[j] - shape[first + j]) * shape[first + n + j * n + i]
-        total += turned * (point[i] - shape[first + i])
-    return total
-
-
-@njit(cache=True, nogil=True)
-def _single_bits(x):
-    return np.int64(np.float32(x).view(np.int32))
-
-
-@njit(cache=True, nogil=True)
-def _bucket(x, base, first, shift):
-    """Bucket of ``x - base`` by its leading bits as a single: increasing, and finer towards `base`.
-
-    Both the subtraction and the rounding are monotone, so that a larger number never falls into a lower bucket.
+    An open side is NaN, and no comparison with NaN holds.
     """
-    above = x - base
-    if not above > 0.0:
-        return np.int64(0)
-    return min(max((_single_bits(above) >> shift) - first, np.int64(0)), np.int64(BUCKETS))
+    if 8 * total > m:
+        # vectors of events, members or not
+        for e in range(m):
+            value = x[e]
+            out = (value < low) | (value >= high)
+            state = min(states[e], np.int8(CELL_OUT)) if out else states[e]
+            states[e] = state if value >= domain else np.int8(UNDEFINED)
+    else:
+        for t in range(total):
+            e = members[t]
+            value = x[e]
+            out = (value < low) | (value >= high)
+            state = min(states[e], np.int8(CELL_OUT)) if out else states[e]
+            states[e] = state if value >= domain else np.int8(UNDEFINED)
 
 
 @njit(cache=True, nogil=True)
-def bucket_scale(borders, shift, scale):
-    """Fill `scale` (base, first bucket, shift) for the borders of a lattice axis; they may be infinite at the ends."""
-    base = np.inf
-    top = -np.inf
-    for border in borders:
-        if np.isfinite(border):
-            base = min(base, border)
-            top = max(top, border)
-    if not base < top:
-        base, top = 0.0, 1.0
-    scale[0] = base
-    scale[1] = max((_single_bits(top - base) >> np.int64(shift)) - BUCKETS + 1, 0)
-    scale[2] = shift
-
-
-@njit(cache=True, nogil=True)
-def _box_states(x, low, high, domain, members, total, states):
-    """Mark members outside the limits of one dimension as out, and those without a defined value as undefined."""
-    for t in range(total):
-        value = x[members[t]]
-        out = value < low or value >= high
-        state = min(states[t], np.int8(CELL_OUT)) if out else states[t]
-        states[t] = state if value >= domain else np.int8(UNDEFINED)
-
-
-@njit(cache=True, nogil=True)
-def _lattice_states(
-    x, y, members, total, domain_x, domain_y, borders_x, borders_y, scale_x, scale_y, starts_x, starts_y, cells, states
-):  # fmt: skip
-    """Look up the lattice cell of every member.
-
-    The cell has ``borders[i] <= x < borders[i + 1]`` on both axes. A bucket tells a cell at or below the right one; the
-    borders themselves decide, so the answer is exact.
-    """
-    left, right = borders_x[0], borders_x[LATTICE]
-    bottom, top = borders_y[0], borders_y[LATTICE]
-    # read once: a store to `states` could change them for all that the compiler knows
-    base_x, first_x, shift_x = scale_x[0], np.int64(scale_x[1]), np.int64(scale_x[2])
-    base_y, first_y, shift_y = scale_y[0], np.int64(scale_y[1]), np.int64(scale_y[2])
+def _undefined_states(x, domain, members, total, states):
     for t in range(total):
         e = members[t]
-        vx, vy = x[e], y[e]
-        if vx >= left and vx < right and vy >= bottom and vy < top and vx >= domain_x and vy >= domain_y:
-            i = np.int64(starts_x[_bucket(vx, base_x, first_x, shift_x)])
-            # mostly the first cell or the second: steps without a branch cost less than a wrong guess
-            i += np.int64(borders_x[i + 1] <= vx)
-            while borders_x[i + 1] <= vx:
-                i += 1
-            j = np.int64(starts_y[_bucket(vy, base_y, first_y, shift_y)])
-            j += np.int64(borders_y[j + 1] <= vy)
-            while borders_y[j + 1] <= vy:
-                j += 1
-            states[t] = cells[i, j]
-        else:
-            states[t] = CELL_OUT if vx >= domain_x and vy >= domain_y else UNDEFINED
+        if not x[e] >= domain:
+            states[e] = UNDEFINED
 
 
 @njit(cache=True, nogil=True)
-def fill_starts(borders, scale, starts):
-    """For each bucket a lattice cell at or below every number in it; returns how far a search goes on average."""
-    n = LATTICE
-    steps = 0
-    first, shift = np.int64(scale[1]), np.int64(scale[2])
-    low = 0
-    for bucket in range(BUCKETS + 1):
-        # the border itself may share the bucket with smaller numbers: only borders of lower buckets are surely passed
-        while (
-            low < n - 1 and np.isfinite(borders[low + 1]) and _bucket(borders[low + 1], scale[0], first, shift) < bucket
-        ):
-            low += 1
-        starts[bucket] = low
-    for i in range(n):
-        if np.isfinite(borders[i]):
-            steps += i - starts[_bucket(borders[i], scale[0], first, shift)]
-    return steps / n
+def _pack(flags, m, out, first):
+    """Pack one byte per event, 0 or 1, into bits; `flags` is 0 up to the next multiple of 8."""
+    for k in range((m + 7) >> 3):
+        at = 8 * k
+        out[first + k] = (
+            (flags[at] << np.uint8(7))
+            | (flags[at + 1] << np.uint8(6))
+            | (flags[at + 2] << np.uint8(5))
+            | (flags[at + 3] << np.uint8(4))
+            | (flags[at + 4] << np.uint8(3))
+            | (flags[at + 5] << np.uint8(2))
+            | (flags[at + 6] << np.uint8(1))
+            | flags[at + 7]
+        )
 
 
 @njit(cache=True, nogil=True)
@@ -194,7 +123,7 @@ def run(
     data, stride, base_event, first_event, stop_event, position, width, kind, mask, order, scale, argument, offset,
     needed, axis_kind, axis_source, axis_constants, weights, weight_slots,
     gates, dims, limits, transform_kind, transform_first, parameters,
-    borders, scales, starts, cells, vertices, ellipsoids, operands,
+    borders, scales, cell_tables, cells, vertices, ellipsoids, operands,
     packed, counts, undefined,
 ):  # fmt: skip
     """Gate events ``first_event .. stop_event``.
@@ -219,7 +148,7 @@ def run(
     operands
         Gate and complement flag of each operand.
     packed
-        Out: zeros, uint8 ``(n_gates, ceil(n / 8))``, bit 7 first as in `numpy.packbits`.
+        Out: uint8 ``(n_gates, ceil(n / 8))``, bit 7 first as in `numpy.packbits`.
     counts, undefined
         Out: int64 ``(n_gates,)``: events inside, and parent events with an undefined coordinate.
     """
@@ -235,6 +164,8 @@ def run(
     size = np.zeros(n_gates + 1, np.int64)
     flags = np.zeros((n_gates, BLOCK), np.uint8)
     states = np.empty(BLOCK, np.int8)
+    bucket_x = np.empty(BLOCK, np.int32)
+    bucket_y = np.empty(BLOCK, np.int32)
     point = np.empty(max(1, dims.shape[0]), np.float64)
     for i in range(BLOCK):
         inside[n_gates, i] = i
@@ -271,19 +202,17 @@ def run(
                     if whole[row]:
                         continue
                     a = row - n_slots
-                    if axis_kind[a] == COMPENSATED:
-                        w = axis_source[a, 0]
-                        n = axis_source[a, 1]
-                        _compensate(row, members, total, m, values, ready, whole, weights[w, :n], weight_slots[w, :n])
-                    else:
-                        for k in range(2):
-                            part = axis_source[a, k]
-                            if part >= n_slots and not whole[part]:
-                                w = axis_source[part - n_slots, 0]
-                                n = axis_source[part - n_slots, 1]
-                                _compensate(
-                                    part, members, total, m, values, ready, whole, weights[w, :n], weight_slots[w, :n]
-                                )
+                    ratio = axis_kind[a] == RATIO
+                    # one call, since each is compiled anew
+                    for k in range(2 if ratio else 1):
+                        part = axis_source[a, k] if ratio else row
+                        if part >= n_slots and not whole[part]:
+                            w = axis_source[part - n_slots, 0]
+                            n = axis_source[part - n_slots, 1]
+                            _compensate(
+                                part, members, total, m, values, ready, whole, weights[w, :n], weight_slots[w, :n]
+                            )
+                    if ratio:
                         upper, lower = values[axis_source[a, 0]], values[axis_source[a, 1]]
                         for t in range(total):
                             e = members[t]
@@ -316,26 +245,31 @@ def run(
                 shape_first = gates[g, SHAPE_FIRST]
                 lattice = gates[g, LATTICE_INDEX]
                 if lattice >= 0:
-                    at_x = lattice * 2 * (LATTICE + 1)
-                    at_y = at_x + LATTICE + 1
-                    _lattice_states(
-                        values[dims[first, AXIS]], values[dims[first + 1, AXIS]], members, total,
-                        limits[first, DOMAIN], limits[first + 1, DOMAIN],
-                        borders[at_x : at_x + LATTICE + 1], borders[at_y : at_y + LATTICE + 1],
-                        scales[lattice, 0], scales[lattice, 1], starts[lattice, 0], starts[lattice, 1],
+                    x, y = values[dims[first, AXIS]], values[dims[first + 1, AXIS]]
+                    fill_buckets(x, members, total, m, scales[lattice, 0], bucket_x)
+                    fill_buckets(y, members, total, m, scales[lattice, 1], bucket_y)
+                    cell_states(
+                        bucket_x, bucket_y, members, total, cell_tables[lattice, 0], cell_tables[lattice, 1],
                         cells[lattice], states,
                     )  # fmt: skip
+                    for d in range(first, first + 2):
+                        if not all_defined(values[dims[d, AXIS]], limits[d, DOMAIN], members, total, m):
+                            _undefined_states(values[dims[d, AXIS]], limits[d, DOMAIN], members, total, states)
                 else:
-                    states[:total] = CELL_IN if shape == RECTANGLE else CELL_EDGE
+                    states[:m] = CELL_IN if shape == RECTANGLE else CELL_EDGE
                     for d in range(first, first + number):
-                        # an open side is NaN, and no comparison with NaN holds
                         _box_states(
                             values[dims[d, AXIS]], limits[d, LOW], limits[d, HIGH], limits[d, DOMAIN],
-                            members, total, states,
+                            members, total, m, states,
                         )  # fmt: skip
                 for t in range(total):
                     e = members[t]
-                    state = states[t]
+                    state = states[e]
+                    if state == CELL_MIXED:
+                        state = divided_state(
+                            values[dims[first, AXIS], e], values[dims[first + 1, AXIS], e],
+                            borders[lattice], cells[lattice],
+                        )  # fmt: skip
                     result = state == CELL_IN
                     if state == UNDEFINED:
                         lost += 1
@@ -357,84 +291,7 @@ def run(
             size[g] = kept
             counts[g] += kept
             undefined[g] += lost
+            flags[g, : (m + 7) & ~7] = 0
             for t in range(kept):
-                e = start + inside[g, t]
-                packed[g, e >> 3] |= np.uint8(128 >> (e & 7))
-            if gates[g, KEEP]:
-                flags[g, :m] = 0
-                for t in range(kept):
-                    flags[g, inside[g, t]] = 1
-
-
-@njit(cache=True, nogil=True)
-def polygon_cells(x, y, vertices, first, count, out):
-    """Classify the cells between the lattice lines `x` and `y` (axis units) against a polygon.
-
-    A cell that an edge touches, with a margin of 1e-9 of the lattice's size, is an edge cell; the others are wholly
-    inside or outside.
-    """
-    n = LATTICE
-    margin_x = 1e-9 * (x[n] - x[0])
-    margin_y = 1e-9 * (y[n] - y[0])
-    for i in range(n):
-        for j in range(n):
-            out[i, j] = CELL_OUT
-    for k in range(count):
-        ax, ay = vertices[first + k, 0], vertices[first + k, 1]
-        other = first + (k + 1 if k + 1 < count else 0)
-        bx, by = vertices[other, 0], vertices[other, 1]
-        for i in range(n):
-            left, right = x[i] - margin_x, x[i + 1] + margin_x
-            if max(ax, bx) < left or min(ax, bx) > right:
-                continue
-            # the part of the edge above this column of cells
-            if ax == bx:
-                low, high = min(ay, by), max(ay, by)
-            else:
-                s0 = min(max((left - ax) / (bx - ax), 0.0), 1.0)
-                s1 = min(max((right - ax) / (bx - ax), 0.0), 1.0)
-                y0, y1 = ay + s0 * (by - ay), ay + s1 * (by - ay)
-                low, high = min(y0, y1), max(y0, y1)
-            for j in range(n):
-                if high + margin_y >= y[j] and low - margin_y <= y[j + 1]:
-                    out[i, j] = CELL_EDGE
-    for i in range(n):
-        for j in range(n):
-            if out[i, j] != CELL_EDGE and crossing_parity(
-                0.5 * (x[i] + x[i + 1]), 0.5 * (y[j] + y[j + 1]), vertices, first, count
-            ):
-                out[i, j] = CELL_IN
-
-
-@njit(cache=True, nogil=True)
-def ellipse_cells(x, y, shape, first, out):
-    """Classify lattice cells against an ellipse: inside if all four corners are (it is convex); outside only if it
-    does not reach the cell, which holds where the least distance on each border and at the centre is larger."""
-    n = LATTICE
-    bound = shape[first + 6]
-    slack = 1e-9 * bound
-    point = np.empty(2, np.float64)
-    for i in range(n):
-        for j in range(n):
-            corners_in = True
-            for cx in (x[i], x[i + 1]):
-                for cy in (y[j], y[j + 1]):
-                    point[0], point[1] = cx, cy
-                    if quadratic_form(point, shape, first, 2) > bound - slack:
-                        corners_in = False
-            if corners_in:
-                out[i, j] = CELL_IN
-                continue
-            reached = x[i] <= shape[first] <= x[i + 1] and y[j] <= shape[first + 1] <= y[j + 1]
-            for axis in range(2):
-                for fixed in (x[i], x[i + 1]) if axis == 0 else (y[j], y[j + 1]):
-                    low, high = (y[j], y[j + 1]) if axis == 0 else (x[i], x[i + 1])
-                    free = 1 - axis
-                    # along a border the form is a parabola in the free coordinate: its minimum, clamped to the border
-                    slope = shape[first + 2 + free * 2 + axis] * (fixed - shape[first + axis])
-                    best = shape[first + free] - slope / shape[first + 2 + free * 2 + free]
-                    point[axis] = fixed
-                    point[free] = min(max(best, low), high)
-                    if quadratic_form(point, shape, first, 2) <= bound + slack:
-                        reached = True
-            out[i, j] = CELL_EDGE if reached else CELL_OUT
+                flags[g, inside[g, t]] = 1
+            _pack(flags[g], m, packed[g], start >> 3)

@@ -156,77 +156,50 @@ def forward_array(kind, p, x):
 
 
 @njit(cache=True, nogil=True)
-def _ordered(x):
+def ordered(x):
     """Map a float64 to an integer so that the order of numbers is the order of integers."""
     bits = np.float64(x).view(np.int64)
     return bits if bits >= 0 else np.int64(-9223372036854775808) - bits
 
 
 @njit(cache=True, nogil=True)
-def _unordered(i):
+def unordered(i):
     bits = i if i >= 0 else np.int64(-9223372036854775808) - i
     return np.int64(bits).view(np.float64)
 
 
 @njit(cache=True, nogil=True)
-def _reaches(kind, p, x, y):
-    return forward(kind, p, 0, x) >= y
-
-
-@njit(cache=True, nogil=True)
-def smallest_reaching(kind, p, guess, y):
-    """Smallest float64 ``x`` with ``T(x) >= y``: ``-inf`` if all finite ones reach it, ``inf`` if none does.
-
-    `guess` is an approximate inverse; a bracket grows around it in units in the last place and is then halved.
-    """
-    bottom = _ordered(-np.finfo(np.float64).max)
-    top = _ordered(np.finfo(np.float64).max)
-    if _reaches(kind, p, _unordered(bottom), y):
-        return -np.inf
-    if not _reaches(kind, p, _unordered(top), y):
-        return np.inf
-    middle = _ordered(guess) if math.isfinite(guess) else np.int64(0)
-    middle = min(max(middle, bottom), top)
-    width = np.int64(16)
-    if _reaches(kind, p, _unordered(middle), y):
-        high = middle
-        low = bottom
-        while width < np.int64(1) << 61:
-            # written so that no difference of the far ends can overflow
-            if high <= bottom + width:
-                break
-            candidate = high - width
-            if not _reaches(kind, p, _unordered(candidate), y):
-                low = candidate
-                break
-            high = candidate
-            width <<= 2
-    else:
-        low = middle
-        high = top
-        while width < np.int64(1) << 61:
-            if low >= top - width:
-                break
-            candidate = low + width
-            if _reaches(kind, p, _unordered(candidate), y):
-                high = candidate
-                break
-            low = candidate
-            width <<= 2
-    while low + 1 < high:
-        # low and high may have opposite signs and be far apart: halve without overflow
-        half = (low >> 1) + (high >> 1) + (low & high & 1)
-        if _reaches(kind, p, _unordered(half), y):
-            high = half
-        else:
-            low = half
-    return _unordered(high)
-
-
-@njit(cache=True, nogil=True)
 def preimages(kind, p, guesses, y):
-    """`smallest_reaching` of each value of an array."""
+    """For each `y` the smallest float64 ``x`` with ``T(x) >= y``.
+
+    ``-inf`` if all finite ones reach it, ``inf`` if none does. The guesses are approximate inverses; a bracket grows
+    around each in units in the last place and is then halved. The transform is called at one place, since each call is
+    compiled anew.
+    """
     out = np.empty(y.shape[0], np.float64)
+    bottom = ordered(-np.finfo(np.float64).max)
+    top = ordered(np.finfo(np.float64).max)
     for i in range(y.shape[0]):
-        out[i] = smallest_reaching(kind, p, guesses[i], y[i])
+        # low does not reach y and high does; one beyond an end is not known yet
+        low, high = bottom - 1, top + 1
+        probe = min(max(ordered(guesses[i]), bottom), top) if math.isfinite(guesses[i]) else np.int64(0)
+        width = np.int64(16)
+        while low + 1 < high:
+            if forward(kind, p, 0, unordered(probe)) >= y[i]:
+                high = probe
+            else:
+                low = probe
+            # written so that no difference of the far ends can overflow
+            if low < bottom:
+                probe = high - width if high > bottom + width else bottom
+            elif high > top:
+                probe = low + width if low < top - width else top
+            else:
+                probe = (low >> 1) + (high >> 1) + (low & high & 1)
+            if width < np.int64(1) << 60:
+                width <<= 2
+        if high == bottom:
+            out[i] = -np.inf
+        else:
+            out[i] = unordered(high) if high <= top else np.inf
     return out
