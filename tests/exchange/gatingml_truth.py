@@ -173,7 +173,8 @@ class _Document:
 
         found = divide(x, y)
         others = [divide(x + i * dx, y + j * dy) for i, j in itertools.product((-1, 1), repeat=2)]
-        return found, _slack(found, others, bounds)
+        # a divisor that is zero within its rounding tells nothing
+        return found, np.where((np.abs(y - c) <= dy) & (dy > 0), np.inf, _slack(found, others, bounds))
 
     def channel(self, name: str, matrix: str) -> Known:
         """Values of a channel or fluorochrome, compensated as the dimension says."""
