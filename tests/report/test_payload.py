@@ -152,3 +152,12 @@ def test_a_subject_without_any_result_is_listed():
     ]
     everyone = pd.DataFrame({"subject": ["P9", "P8"], "arm": ["C", "A"], "diagnosis": ["SLE", ""]})
     assert ("P9", "C", "SLE") in list_subjects(inputs(TABLE, failures=failures, subjects=everyone))
+
+
+def test_what_stands_apart_is_shown_and_not_summarised():
+    table = TABLE.assign(apart=(TABLE["subject"] == "P2") & (TABLE["visit"] == "V1"))
+    plain, data = (page_data(inputs(one), PictureIndex())["populations"][0] for one in (TABLE, table))
+    assert data["rows"] == plain["rows"]
+    # arm, visit, n …: the one value of the control arm is left out
+    assert [row[:3] for row in plain["summary"]] == [[0, 0, 1], [0, 1, 1], [1, 0, 1]]
+    assert [row[:3] for row in data["summary"]] == [[0, 0, 1], [0, 1, 1]]

@@ -8,6 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import NullFormatter, StrMethodFormatter
 
 from il2cyto.errors import TableError
+from il2cyto.pl.fonts import label as written
+from il2cyto.pl.fonts import legible
 from il2cyto.pl.style import ARM_COLOURS, INK, MUTED, own_axes, plain_spines
 
 
@@ -62,8 +64,9 @@ def forest(
     ax.set_xticks(ticks[(ticks >= low) & (ticks <= high)])
     ax.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     ax.xaxis.set_minor_formatter(NullFormatter())
-    ax.set_yticks(range(len(rows)), labels, fontsize=8)
+    ax.set_yticks(range(len(rows)), [written(text, 48) for text in labels], fontsize=8)
     ax.set_ylim(len(rows) - 0.4, -0.6)
     ax.set_xlabel(f"{wanted.replace('_', ' ')}: ratio (95 % interval)")
     plain_spines(ax)
+    legible(ax)
     return ax

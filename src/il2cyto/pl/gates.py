@@ -13,6 +13,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Polygon
 
+from il2cyto.pl.fonts import label, legible
 from il2cyto.pl.style import MUTED, own_axes
 
 _GATE = "#b3123f"
@@ -65,10 +66,11 @@ def gate(entry: Mapping[str, Any], *, ax: Axes | None = None) -> Axes:
     The axes.
     """
     ax = own_axes(ax, _SIZE, _SIZE * 1.1)
-    name = str(entry["population"]).rsplit("/", 1)[-1]
+    name = label(str(entry["population"]).rsplit("/", 1)[-1])
     if entry["status"] != "estimated":
         _blank(ax, f"not estimable:\n{entry.get('reason') or 'no reason given'}")
         ax.set_title(name, fontsize=8, loc="left")
+        legible(ax)
         return ax
     size = f"{_number(entry.get('count'))} · {_percent(entry.get('percent_parent'))}"
     ax.set_title(f"{name}\n{size}", fontsize=8, loc="left")
@@ -99,6 +101,7 @@ def gate(entry: Mapping[str, Any], *, ax: Axes | None = None) -> Axes:
         ax.tick_params(labelsize=6)
     _label(ax, "x", x)
     _outline(ax, entry)
+    legible(ax)
     return ax
 
 
@@ -124,11 +127,11 @@ def _label(ax: Axes, which: str, axis: Mapping[str, Any]) -> None:
     if which == "x":
         ax.set_xlim(*axis["range"])
         ax.set_xticks(positions, labels, fontsize=6)
-        ax.set_xlabel(axis["label"], fontsize=7)
+        ax.set_xlabel(label(str(axis["label"]), 40), fontsize=7)
     else:
         ax.set_ylim(*axis["range"])
         ax.set_yticks(positions, labels, fontsize=6)
-        ax.set_ylabel(axis["label"], fontsize=7)
+        ax.set_ylabel(label(str(axis["label"]), 40), fontsize=7)
 
 
 def _blank(ax: Axes, message: str) -> None:

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from il2cyto.errors import TableError
+from il2cyto.pl.fonts import label, legible
 from il2cyto.pl.style import ARM_COLOURS, own_axes, plain_spines
 from il2cyto.pl.summary import summarise_arms
 
@@ -57,7 +58,8 @@ def trajectories(
         trajectory(rows, population, arm, visits=visits, colour=ARM_COLOURS[position % len(ARM_COLOURS)], ax=ax)
         if position:
             ax.set_ylabel("")
-    figure.suptitle(str(rows["name"].iloc[0]))
+    figure.suptitle(label(str(rows["name"].iloc[0]), 60))
+    legible(figure)
     return figure
 
 
@@ -96,14 +98,15 @@ def trajectory(
     certain = means["lower"].notna()
     ax.vlines(at[certain], means["lower"][certain], means["upper"][certain], color=colour, lw=1.6, zorder=4)
     zeros = int((rows["cells_per_ul"] == 0).sum())
-    ax.set_title(f"{arm} (n = {rows['subject'].nunique()}{f'; {zeros} zero' if zeros else ''})", fontsize=10)
-    ax.set_xticks(range(len(order)), order)
+    ax.set_title(f"{label(arm, 40)} (n = {rows['subject'].nunique()}{f'; {zeros} zero' if zeros else ''})", fontsize=10)
+    ax.set_xticks(range(len(order)), [label(visit, 12) for visit in order])
     ax.set_xlim(-0.4, len(order) - 0.6)
     ax.set_ylabel("cells/µL")
     ax.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     ax.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     ax.yaxis.set_minor_formatter(NullFormatter())
     plain_spines(ax)
+    legible(ax)
     return ax
 
 

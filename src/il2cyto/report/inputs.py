@@ -37,11 +37,12 @@ class Arm:
 
 @dataclass(frozen=True)
 class Visit:
-    """A planned visit: its id in the tables, its label and its number; reports show visits by number."""
+    """A visit: its id in the tables, its label, its number, by which reports show them, and whether it was planned."""
 
     id: str
     label: str
     number: float
+    scheduled: bool = True
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,8 @@ class ReportInputs:
     counts
         Every population of every tube (``counts.csv``).
     visit_counts
-        The rows that stand for a visit, columns as `counts`: one row per subject, visit, strategy and population.
+        The rows that stand for a visit, columns as `counts`: one row per subject, visit, strategy and population. A
+        column ``apart`` may say which of them are shown and not summarised.
     failures, missing_visits
         ``failures.csv``, and the planned visits without a tube (``subject``, ``arm``, ``visit``).
     model

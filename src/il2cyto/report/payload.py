@@ -51,7 +51,7 @@ def page_data(inputs: ReportInputs, index: PictureIndex) -> dict[str, Any]:
         "alphabet": density.ALPHABET,
         "levels": density.LEVELS,
         "arms": [{"id": arm.id, "label": arm.label, "reference": arm.reference} for arm in inputs.arms],
-        "visits": [{"id": visit.id, "label": visit.label} for visit in visits],
+        "visits": [{"id": visit.id, "label": visit.label, "planned": visit.scheduled} for visit in visits],
         "subjects": [[subject, at_arm.get(arm, -1), diagnosis] for subject, arm, diagnosis in subjects],
         "missing": [[at_subject[words(subject)], at_visit[visit]] for subject, visit in missing],
         "failed": [
@@ -100,6 +100,8 @@ def _populations(
 
 
 def _summary(group: pd.DataFrame, at_visit: Mapping[str, int], at_arm: Mapping[str, int]) -> list[list[Any]]:
+    if "apart" in group:
+        group = group[~group["apart"].astype(bool)]
     return sorted(
         [at_arm[row["arm"]], at_visit[row["visit"]], row["n"], row["n_zero"]]
         + [compact(row[column]) for column in ("geometric_mean", "lower", "upper", "median")]

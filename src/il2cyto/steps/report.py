@@ -30,9 +30,9 @@ def report_inputs(out: Path, study: Study, tables: Tables, manifest: Mapping[str
         title=study.title,
         registry=study.registry or "",
         arms=tuple(Arm(arm.id, arm.label, arm.reference) for arm in study.arms.values()),
-        visits=tuple(Visit(visit.id, visit.label, visit.number) for visit in study.visits.values()),
+        visits=tuple(Visit(visit.id, visit.label, visit.number, visit.scheduled) for visit in study.visits.values()),
         counts=tables.counts,
-        visit_counts=tables.visit_counts,
+        visit_counts=tables.visit_counts.assign(apart=_apart(tables)),
         failures=tables.failures,
         missing_visits=tables.missing,
         model=tables.model,
@@ -50,6 +50,13 @@ def report_inputs(out: Path, study: Study, tables: Tables, manifest: Mapping[str
         strategies=_strategies(study),
         miflowcyt=study.miflowcyt,
     )
+
+
+def _apart(tables: Tables) -> list[bool]:
+    """Whether each row of the visits' counts stands apart from the per-visit analysis."""
+    flags = tables.visits.obs["ANL01FL"]
+    rows = tables.visit_counts
+    return [flags[f"{subject}|{visit}"] != "Y" for subject, visit in zip(rows["subject"], rows["visit"], strict=True)]
 
 
 def _tubes(study: Study) -> pd.DataFrame:

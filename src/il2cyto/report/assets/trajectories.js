@@ -22,9 +22,10 @@ function logScale(population) {
 }
 const visitX = (visit) => PANEL.left + ((visit + 0.5) / data.visits.length) * (PANEL.width - PANEL.left - PANEL.right);
 
-/* Lines join neighbouring visits; where one is missing the line breaks. */
+/* Lines join visits without a planned one between them; where one is missing the line breaks. */
+const joined = (from, to) => !data.visits.slice(from + 1, to).some((visit) => visit.planned);
 function path(points) {
-  return points.map(([visit, x, y], index) => (index && points[index - 1][0] === visit - 1 ? "L" : "M") + x.toFixed(1) + " " + y.toFixed(1)).join("");
+  return points.map(([visit, x, y], index) => (index && joined(points[index - 1][0], visit) ? "L" : "M") + x.toFixed(1) + " " + y.toFixed(1)).join("");
 }
 
 function drawAxes(scale, arm, summary) {
