@@ -116,7 +116,7 @@ def test_the_trial_teams_workbook() -> None:
     )  # fmt: skip
     counts = counts_of((tube("A", "TBNK", subject="@P1"), tree))
     trial = trial_table(counts, days, pd.DataFrame(columns=["subject", "visit"]), {"BL": 0.0}, "BL", "S")
-    book = opened(*trial_sheets(trial, {"ABLFL": "Y at the baseline"}))
+    book = opened(*trial_sheets(trial))
     assert book.sheetnames == ["trial", "columns", "definitions"]
     data = list(book["trial"].iter_rows(values_only=True))
     first = dict(zip(data[0], data[1], strict=True))
@@ -124,7 +124,7 @@ def test_the_trial_teams_workbook() -> None:
     assert first["ADT"].isoformat() == "2021-01-04T00:00:00"
     explained = {row[0]: row[2] for row in book["columns"].iter_rows(min_row=2, values_only=True)}
     assert list(explained) == list(data[0])
-    assert explained["ABLFL"] == "Y at the baseline"
+    assert explained["ABLFL"] == "Y at the baseline of the analysis"
     assert all(explained.values())
     assert list(book["definitions"].iter_rows(values_only=True))[1] == ("d.=T", "=T", "tbnk", "tqc/=T", "tqc")
     pd.testing.assert_frame_equal(

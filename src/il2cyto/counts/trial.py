@@ -38,7 +38,8 @@ def trial_table(
         Rows of the counts table that stand for the visits, from `visit_rows`.
     days
         One row per subject and visit that took place, from `derive.visit_table`. Where it has the column ``ABLFL``, the
-        baseline of a subject is the visit of its row with ``Y``. Further columns in capitals are taken over.
+        baseline of a subject is the visit of its row with ``Y``. The optional columns of `trial_columns` and others in
+        capitals are taken over.
     missing_visits
         Columns ``subject, visit`` of the visits that were expected and did not take place.
     visit_numbers
@@ -54,7 +55,7 @@ def trial_table(
     Returns
     -------
     pandas.DataFrame
-        Columns as `trial_columns` explains them, with further columns of `days` after ``CYCDAY``; sorted by subject,
+        Columns as `trial_columns` explains them, with other columns of `days` after ``CYCDAY``; sorted by subject,
         visit number, kind of tube and place in the tree. Time QC and beads are no cells and have no rows. A population
         that was not measured has a row with the status ``not_measured`` and a reason. A baseline of 0 cells/µL has
         differences and no ratios.
@@ -74,11 +75,10 @@ def trial_table(
     rows = rows.assign(STUDYID=study_id)
     rows = _sorted(rows, cells).reset_index(drop=True)
     rows = rows.assign(**_changes(rows, days, baseline))
-    explained = trial_columns()
-    names = [column.name for column in explained]
+    kinds = {column.name: column.kind for column in trial_columns() if not column.optional or column.name in further}
+    names = list(kinds)
     place = names.index("CYCDAY") + 1
-    kinds = {column.name: column.kind for column in explained}
-    ordered = [*names[:place], *further, *names[place:]]
+    ordered = [*names[:place], *(name for name in further if name not in kinds), *names[place:]]
     return pd.DataFrame({name: _typed(rows[name], kinds.get(name, "")) for name in ordered})
 
 

@@ -10,12 +10,16 @@ from importlib.resources import files
 
 @dataclass(frozen=True)
 class Column:
-    """A column: its name, its kind (``text``, ``number``, ``whole``, ``date``), its unit and its meaning."""
+    """A column: its name, its kind (``text``, ``number``, ``whole``, ``date``), its unit and its meaning.
+
+    An `optional` one is there where the table of visits has it.
+    """
 
     name: str
     kind: str
     unit: str
     meaning: str
+    optional: bool
 
 
 @cache
@@ -29,4 +33,7 @@ def trial_columns() -> tuple[Column, ...]:
     """
     text = (files("il2cyto.counts") / "data" / "trial_columns.csv").read_text(encoding="utf-8")
     rows = csv.DictReader(text.splitlines())
-    return tuple(Column(row["column"], row["kind"], row["unit"], row["meaning"]) for row in rows)
+    return tuple(
+        Column(row["column"], row["kind"].rstrip("?"), row["unit"], row["meaning"], row["kind"].endswith("?"))
+        for row in rows
+    )
