@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,11 @@ import pytest
 from study_tables import DATES, NUMBERS, SPECS, counts_of, row, tube
 
 from il2cyto.counts import trial_table, visit_rows
+from il2cyto.counts.reference import ReferenceRange, reference_ranges
 from il2cyto.counts.trialcolumns import trial_columns
 from il2cyto.errors import TableError
+from il2cyto.study.checks import default_checks
+from il2cyto.study.frozen import FrozenMapping
 from il2cyto.study.model import CountSpec
 
 Z = 1.959963984540054
@@ -255,6 +259,68 @@ def test_every_column_is_explained() -> None:
     assert all(column.meaning and column.kind in ("text", "number", "whole", "date") for column in trial_columns())
     names = [column.name for column in trial_columns()]
     assert len(set(names)) == len(names)
+
+
+def test_reference_ranges_by_the_age_at_baseline() -> None:
+    # 11.9 years at baseline and 12.1 at M1: the band does not change with the child's birthday
+    days = days_of(("P1", "BL"), ("P1", "M1"), AGE=[11.9, 12.1])
+    table = trial(both_visits(), days)
+    columns = ["cells_per_ul", "reference_low", "reference_high", "reference_place"]
+    shown = table[table["name"].isin(["T", "CD4", "B", "Treg"])].set_index(["AVISIT", "population"])[columns]
+    none = (np.nan, np.nan, "")
+    expected = {
+        ("BL", "tqc/T"): (350.0, 1200.0, 2600.0, "below"),
+        ("BL", "tqc/T/CD4"): (250.0, 650.0, 1500.0, "below"),
+        ("BL", "tqc/B"): (0.0, 270.0, 860.0, "below"),
+        ("BL", "tqc/CD4"): (250.0, 650.0, 1500.0, "below"),
+        ("BL", "tqc/CD4/Treg"): (12.5, *none),
+        ("M1", "tqc/T"): (350.0, 1200.0, 2600.0, "below"),
+        ("M1", "tqc/T/CD4"): (125.0, 650.0, 1500.0, "below"),
+        ("M1", "tqc/B"): (40.0, 270.0, 860.0, "below"),
+        ("M1", "tqc/CD4"): (125.0, 650.0, 1500.0, "below"),
+        ("M1", "tqc/CD4/Treg"): (12.5, *none),
+    }
+    assert list(shown.index) == list(expected)
+    pd.testing.assert_frame_equal(
+        shown.reset_index(drop=True), pd.DataFrame(list(expected.values()), columns=columns), rtol=1e-12
+    )
+    source = row(table, AVISIT="BL", population="tqc/T")["reference_source"]
+    assert source.startswith("P10-P90, 6 to 12 years, CD3+, Shearer 2003")
+    # without a baseline it is the age at the first visit, and an adult has no range
+    assert row(trial(both_visits(), days, baseline=None), AVISIT="M1", population="tqc/T")["reference_low"] == 1200.0
+    adult = trial(both_visits(), days.assign(AGE=30.0))
+    assert adult["reference_source"].eq("").all()
+    unknown = trial(both_visits(), days.assign(AGE=np.nan))
+    assert unknown["reference_low"].isna().all()
+
+
+def test_reference_ranges_of_ones_own() -> None:
+    own = (
+        ReferenceRange("Treg", "CD25hiCD127lo", 0.0, 18.0, "", "P5-P95", 10.0, 100.0, "our laboratory"),
+        ReferenceRange("Treg", "CD25hiCD127lo", 0.0, 18.0, "F", "P5-P95", 20.0, 90.0, "our laboratory"),
+    )
+    days = days_of(("P1", "BL"), ("P1", "M1"))
+    found = row(trial(both_visits(), days, ranges=own), AVISIT="BL", population="tqc/CD4/Treg")
+    # P1 is a girl
+    assert (found["reference_low"], found["reference_place"]) == (20.0, "below")
+    found = row(trial(both_visits(), days.assign(SEX=None), ranges=own), AVISIT="BL", population="tqc/CD4/Treg")
+    assert (found["reference_low"], found["reference_place"]) == (10.0, "within")
+
+
+def test_roles_of_ranges_by_name() -> None:
+    named = replace(default_checks(), roles=FrozenMapping({"CD4": ("T",)}))
+    table = trial(both_visits(), days_of(("P1", "BL"), ("P1", "M1")), checks=named)
+    assert row(table, AVISIT="BL", population="tqc/T")["reference_low"] == 650.0
+    # the name replaces the definition
+    assert math.isnan(row(table, AVISIT="BL", population="tqc/T/CD4")["reference_low"])
+
+
+def test_bands_of_the_ranges_are_whole_and_in_order() -> None:
+    for population in ("CD3", "CD4", "B"):
+        bands = [(one.age_lo, one.age_hi) for one in reference_ranges() if one.population_id == population]
+        assert [low for low, _ in bands] == [0.0, *(high for _, high in bands[:-1])]
+        assert bands[-1][1] == 18.0
+    assert all(one.lo < one.hi and one.stat == "P10-P90" for one in reference_ranges())
 
 
 def test_tubes_kept_apart_give_one_row() -> None:

@@ -40,6 +40,22 @@ def find_role(rows: Sequence[Row], role: str, checks: Checks) -> Row:
     raise NotEvaluableError(f"no population is called {' or '.join(names)} (role {role})")
 
 
+def role_of(path: str, definition: str, checks: Checks) -> str:
+    """Role of a population by its path where ``checks.roles`` names it, else by its definition; empty without one.
+
+    Examples
+    --------
+    >>> from il2cyto.study.checks import default_checks
+    >>> role_of("live/X", "il2cyto.B.CD3negCD19pos.v1", default_checks())
+    'B'
+    """
+    named = [role for role, names in checks.roles.items() if any(matches(path, name) for name in names)]
+    if named:
+        return named[0]
+    role = checks.definitions.get(definition, "")
+    return "" if role in checks.roles else role
+
+
 def find_living(rows: Sequence[Row], checks: Checks) -> Row:
     """Row of the living lymphocytes: role ``live`` where it lies below the lymphocytes, else the lymphocytes.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -11,8 +11,11 @@ import pandas as pd
 
 from il2cyto.counts.blocks import require_columns
 from il2cyto.counts.change import Measured, difference_to_baseline, ratio_to_baseline
+from il2cyto.counts.reference import ReferenceRange, find_range, place_in_range, reference_ranges
+from il2cyto.counts.roles import role_of
 from il2cyto.counts.table import COUNT_COLUMNS
 from il2cyto.counts.trialcolumns import trial_columns
+from il2cyto.study.checks import Checks, default_checks
 
 NOT_MEASURED: Final = "not_measured"
 _LABELS: Final = ("strategy", "population", "name", "definition", "parent")
@@ -29,6 +32,8 @@ def trial_table(
     baseline: str | None,
     study_id: str,
     missing_populations: pd.DataFrame | None = None,
+    checks: Checks | None = None,
+    ranges: Sequence[ReferenceRange] | None = None,
 ) -> pd.DataFrame:
     """Put counts, changes from baseline and everything that is missing into one table.
 
@@ -51,6 +56,11 @@ def trial_table(
     missing_populations
         Columns ``subject, visit, tube, strategy, population, reason`` of what a visit that took place lacks. Without
         it a tube counts as missing where other subjects have one of its kind at this visit.
+    checks
+        Roles of populations, which say to which of them a reference range applies; by default those of the packaged
+        strategies.
+    ranges
+        Reference ranges, by default those of the package. The age is that at the baseline, or else at the first visit.
 
     Returns
     -------
@@ -74,7 +84,9 @@ def trial_table(
     rows = _with_days(rows, days, visit_numbers, further)
     rows = rows.assign(STUDYID=study_id)
     rows = _sorted(rows, cells).reset_index(drop=True)
-    rows = rows.assign(**_changes(rows, days, baseline))
+    at_baseline = _baselines(rows, days, baseline)
+    rows = rows.assign(**_changes(rows, at_baseline))
+    rows = rows.assign(**_references(rows, days, at_baseline, checks or default_checks(), ranges or reference_ranges()))
     kinds = {column.name: column.kind for column in trial_columns() if not column.optional or column.name in further}
     names = list(kinds)
     place = names.index("CYCDAY") + 1
@@ -190,11 +202,44 @@ def _sorted(rows: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
     return rows.loc[keys.sort_values(list(keys.columns), kind="stable").index]
 
 
-def _changes(rows: pd.DataFrame, days: pd.DataFrame, baseline: str | None) -> dict[str, Any]:
-    visits = dict.fromkeys(rows["USUBJID"], baseline)
-    if "ABLFL" in days:
-        flagged = days[days["ABLFL"].astype(object).eq("Y").fillna(False).astype(bool)]
-        visits = {**dict.fromkeys(rows["USUBJID"]), **dict(zip(flagged["USUBJID"], flagged["AVISIT"], strict=True))}
+def _baselines(rows: pd.DataFrame, days: pd.DataFrame, baseline: str | None) -> dict[str, str | None]:
+    """The baseline visit of each subject."""
+    if "ABLFL" not in days:
+        return dict.fromkeys(rows["USUBJID"], baseline)
+    flagged = days[days["ABLFL"].astype(object).eq("Y").fillna(False).astype(bool)]
+    return {**dict.fromkeys(rows["USUBJID"]), **dict(zip(flagged["USUBJID"], flagged["AVISIT"], strict=True))}
+
+
+def _references(
+    rows: pd.DataFrame,
+    days: pd.DataFrame,
+    baselines: Mapping[str, str | None],
+    checks: Checks,
+    ranges: Sequence[ReferenceRange],
+) -> dict[str, Any]:
+    people: dict[str, tuple[float, str | None]] = {}
+    ordered = days.sort_values("AVISITN", kind="stable", ascending=False)
+    columns = ["USUBJID", "AVISIT", "AGE", "SEX"]
+    # the baseline, or else the first visit, is the last that is put in
+    for wanted in (False, True):
+        for subject, visit, age, sex in ordered[columns].astype(object).itertuples(index=False, name=None):
+            if (baselines.get(subject) == visit) is wanted and not pd.isna(age):
+                people[subject] = (float(age), None if pd.isna(sex) else str(sex))
+    found: list[tuple[float, float, str, str]] = []
+    labels = ["USUBJID", "population", "definition", "cells_per_ul"]
+    for subject, path, definition, value in rows[labels].itertuples(index=False, name=None):
+        role = role_of(path, definition, checks)
+        age, sex = people.get(subject, (np.nan, None))
+        one = find_range(ranges, role, age, sex) if role else None
+        if one is None:
+            found.append((np.nan, np.nan, "", ""))
+        else:
+            found.append((one.lo, one.hi, place_in_range(float(value), one), one.label))
+    names = ("reference_low", "reference_high", "reference_place", "reference_source")
+    return {name: [row[place] for row in found] for place, name in enumerate(names)}
+
+
+def _changes(rows: pd.DataFrame, visits: Mapping[str, str | None]) -> dict[str, Any]:
     own = [visits[subject] for subject in rows["USUBJID"]]
     key = list(zip(rows["USUBJID"], rows["AVISIT"], rows["strategy"], rows["population"], strict=True))
     places = {key: place for place, key in enumerate(key)}

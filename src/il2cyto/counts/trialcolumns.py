@@ -28,8 +28,8 @@ def trial_columns() -> tuple[Column, ...]:
 
     Examples
     --------
-    >>> [column.name for column in trial_columns()[:3]], trial_columns()[-1].unit
-    (['STUDYID', 'USUBJID', 'ARM'], 'points')
+    >>> [column.name for column in trial_columns()[:3]], trial_columns()[5].unit
+    (['STUDYID', 'USUBJID', 'ARM'], 'years')
     """
     text = (files("il2cyto.counts") / "data" / "trial_columns.csv").read_text(encoding="utf-8")
     rows = csv.DictReader(text.splitlines())

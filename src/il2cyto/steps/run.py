@@ -158,7 +158,7 @@ def make_tables(study: Study, outcomes: Mapping[str, TubeOutcome]) -> tuple[Tabl
     chosen = visit_rows(counts, tubes)
     missing = study.missing_visits()
     numbers = {visit.id: float(visit.number) for visit in study.visits.values()}
-    trial = trial_table(chosen, days, missing, numbers, study.baseline, study.id)
+    trial = trial_table(chosen, days, missing, numbers, study.baseline, study.id, checks=study.checks)
     manifest = _manifest(study, outcomes)
     visits = build_visits(chosen, days, missing, manifest)
     serum = read_serum(study.serum) if study.serum_values else None
