@@ -149,3 +149,14 @@ def test_flowjo_table(reference) -> None:  # type: ignore[no-untyped-def]
     ours = axis.table[0][:4096]
     # FlowJo printed six digits
     assert ours == pytest.approx(printed, rel=5e-6, abs=5e-4)
+
+
+@pytest.mark.parametrize("kind", [Logicle, Hyperlog])
+def test_parameters_at_the_end_of_their_domain(kind: type[Logicle | Hyperlog]) -> None:
+    # every scale with one decimal whose A is M - 2W, as a person writes it: float64 has 1 - 2 * 0.4 < 0.2
+    for decades in range(10, 61, 3):
+        for width in range(1, decades // 2 + 1, 2):
+            scale = kind(T=1000.0, W=width / 10, M=decades / 10, A=(decades - 2 * width) / 10)
+            assert scale.apply([1000.0, 0.0]) == pytest.approx([1.0, (scale.A + scale.W) / (scale.M + scale.A)])
+    with pytest.raises(ParameterError, match="A <= M - 2W"):
+        kind(T=1000.0, W=0.4, M=1.0, A=0.2 + 1e-9)

@@ -42,7 +42,8 @@ def _taylor(y: FloatArray, coefficients: FloatArray) -> FloatArray:
 def _check(name: str, T: float, W: float, M: float, A: float, *, zero_width: bool) -> None:
     require_finite(T=T, W=W, M=M, A=A)
     width = 0 <= W <= M / 2 if zero_width else 0 < W <= M / 2
-    if T <= 0 or M <= 0 or not width or not -W <= A <= M - 2 * W:
+    # decimals are rounded: 1 - 2 * 0.4 is less than 0.2
+    if T <= 0 or M <= 0 or not width or not -W <= A <= M - 2 * W + 4 * np.finfo(np.float64).eps * M:
         least = "0 <=" if zero_width else "0 <"
         raise ParameterError(
             f"{name}(T={T}, W={W}, M={M}, A={A}): needs T > 0, M > 0, {least} W <= M/2 and -W <= A <= M - 2W"
