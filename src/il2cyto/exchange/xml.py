@@ -62,7 +62,8 @@ def _declares_nothing(content: bytes) -> bool:
 
 def local(element: etree._Element) -> str:
     """Return the tag without its namespace; empty for comments and processing instructions."""
-    return etree.QName(element).localname if isinstance(element.tag, str) else ""
+    tag = element.tag
+    return tag.rpartition("}")[2] if isinstance(tag, str) else ""
 
 
 def namespace(element: etree._Element) -> str:
@@ -86,7 +87,8 @@ def text_of(element: etree._Element) -> str:
 def children(element: etree._Element, *names: str) -> Iterator[etree._Element]:
     """Yield the child elements with these local names, all where none is given."""
     for child in element:
-        if local(child) and (not names or local(child) in names):
+        name = local(child)
+        if name and (not names or name in names):
             yield child
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 from lxml import etree
 
@@ -94,9 +95,14 @@ def read_scale(gate: etree._Element, axis: str, parameter: str, settings: Settin
 def _biexponential(value: float, parameter: str) -> Scale:
     if not 0 <= value < math.inf:
         raise UnsupportedError(f"no biexponential scale is recorded for {parameter!r}")
+    return Scale(_display(value), 1 / CHANNELS)
+
+
+@lru_cache(maxsize=4096)
+def _display(value: float) -> Clamped:
+    """Every gate of every tube names its scale again, and there are few."""
     width = max((_DECADES - math.log10(_TOP / value)) / 2, 0.0) if value > 0 else 0.0
-    scale = Logicle(T=_TOP, W=width, M=_DECADES, A=0.0)
-    return Scale(_inside(scale, 0.0, (CHANNELS - 1) / CHANNELS), 1 / CHANNELS)
+    return _inside(Logicle(T=_TOP, W=width, M=_DECADES, A=0.0), 0.0, (CHANNELS - 1) / CHANNELS)
 
 
 def _logarithmic(decades: float, end: float) -> Scale:
