@@ -213,6 +213,7 @@ def _run(
     study: Study, out: Path, jobs: int, on_error: OnError, user: str | None = None, reason: str | None = None
 ) -> int:
     from il2cyto.cli.progress import tube_progress
+    from il2cyto.steps.audit import log_head
     from il2cyto.steps.run import run_study
 
     with tube_progress(len(study.records)) as screen:
@@ -232,6 +233,7 @@ def _run(
         f"{_plural(summary.n_notices, 'notice')} in {out / 'failures.csv'}; report: {out / 'report.html'}"
     )
     _say(f"Names of files and whole messages: {out / 'paths.csv'} (identifying: do not share)")
+    _say(f"Head of the audit log, to be kept elsewhere for `il2cyto audit verify --head`: {log_head(out)}")
     return summary.exit_code
 
 

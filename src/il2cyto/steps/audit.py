@@ -152,6 +152,20 @@ def read_entries(out: str | Path) -> Iterator[Entry]:
         raise OutputError(f"{path}, {error}") from error
 
 
+def log_head(out: str | Path) -> str:
+    """Return the hash of the last entry of the audit log of a results folder, to be kept elsewhere.
+
+    Raises
+    ------
+    OutputError
+        As `read_entries`.
+    """
+    head = ""
+    for entry in read_entries(out):
+        head = entry.hash
+    return head
+
+
 def parse_since(text: str) -> str:
     """Return a date, or a time with its zone, as entries write times.
 
