@@ -10,6 +10,7 @@ import numpy as np
 ALPHABET = "".join(chr(code) for code in range(33, 127) if chr(code) not in "\"'&<>\\`")
 #: Levels of brightness above empty; the remaining characters say how many empty bins follow one another.
 LEVELS = 48
+_CHARACTERS = np.frombuffer(ALPHABET.encode("ascii"), dtype=np.uint8)
 
 
 def pack(density: str) -> str:
@@ -31,13 +32,11 @@ def pack(density: str) -> str:
     values = np.frombuffer(base64.b64decode(density), dtype=np.uint8).astype(np.int64)
     levels = np.where(values > 0, (values * LEVELS - 1) // 256, -1)
     longest = len(ALPHABET) - LEVELS
-    parts: list[str] = []
-    # run-length encoding over the borders between empty and filled stretches
-    borders = np.flatnonzero(np.diff(levels >= 0)) + 1
-    for stretch in np.split(levels, borders):
-        if stretch.size and stretch[0] < 0:
-            full, rest = divmod(stretch.size, longest)
-            parts.append(ALPHABET[-1] * full + (ALPHABET[LEVELS + rest - 1] if rest else ""))
-        else:
-            parts.extend(ALPHABET[level] for level in stretch)
-    return "".join(parts)
+    place = np.arange(levels.size)
+    empty = levels < 0
+    # first bin of the run of empty bins that each one lies in, and the first bin behind that run
+    start = np.maximum.accumulate(np.where(empty, 0, place + 1))
+    end = np.minimum.accumulate(np.where(empty, levels.size, place)[::-1])[::-1]
+    written = ~empty | ((place - start) % longest == 0)
+    codes = np.where(empty, LEVELS - 1 + np.minimum(end - place, longest), levels)
+    return _CHARACTERS[codes[written]].tobytes().decode("ascii")

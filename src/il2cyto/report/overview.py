@@ -19,7 +19,7 @@ STATES: Mapping[str, tuple[str, str]] = {
     "good": ("●", "gated"),
     "flagged": ("▲", "gated, with a flag, a notice or a missing marker"),
     "failed": ("✕", "set aside with an error"),
-    "no-tube": ("○", "no tube, though others have it at this visit"),
+    "no-tube": ("○", "no tube, though most have it at this visit"),
     "no-visit": ("–", "planned visit without any tube"),
     "unplanned": ("·", "not planned"),
 }
@@ -70,7 +70,9 @@ class GridRow:
 
 @dataclass(frozen=True)
 class Grid:
-    """Rows by arm; `tubes` are the tube types, one column each within a visit; `numbers` counts cells by state.
+    """Rows by arm; `tubes` are the tube types, one column each within a visit.
+
+    `numbers` counts tubes, and cells without one, by state.
 
     `failed` holds the id of every tube set aside and why, in the order of the sheet.
     """
@@ -148,13 +150,13 @@ def tube_states(inputs: ReportInputs, rows: Sequence[SheetRow]) -> dict[str, Cel
 def completeness(inputs: ReportInputs, visits: Sequence[Visit], subjects: Sequence[tuple[str, str, str]]) -> Grid:
     """Lay out every subject × visit × tube type.
 
-    A tube type is expected at a visit when any subject has it there; whether a visit is planned is told by
-    `missing_visits` and by the tubes that exist.
+    A tube type is expected at a visit when at least half of the subjects who have any tube there have this one; whether
+    a visit is planned is told by `missing_visits` and by the tubes that exist.
     """
     rows = sheet_rows(inputs)
     states = tube_states(inputs, rows)
     types = tuple(dict.fromkeys(row.tube for row in rows))
-    usual = {(row.visit, row.tube) for row in rows}
+    usual = _usual(rows)
     at: dict[tuple[str, str, str], list[Cell]] = {}
     for row in rows:
         at.setdefault((row.subject, row.visit, row.tube), []).append(states[row.tube_id])
@@ -181,7 +183,8 @@ def completeness(inputs: ReportInputs, visits: Sequence[Visit], subjects: Sequen
                 continue
             cells = tuple(tuple(cell(subject, visit.id, tube) for tube in types) for visit in visits)
             for one in (one for visit_cells in cells for one in visit_cells):
-                numbers[one.state] += len(one.tubes) or 1
+                for state in [states[tube_id].state for tube_id in one.tubes] or [one.state]:
+                    numbers[state] += 1
             lines.append(GridRow(subject, diagnosis, cells))
         label = next((a.label for a in inputs.arms if a.id == arm), arm or "arm not known")
         if lines:
@@ -192,6 +195,16 @@ def completeness(inputs: ReportInputs, visits: Sequence[Visit], subjects: Sequen
         if states[row.tube_id].state == "failed"
     )
     return Grid(types, tuple(arms), numbers, failed)
+
+
+def _usual(rows: Sequence[SheetRow]) -> set[tuple[str, str]]:
+    """Visits with the tube types that are expected there."""
+    seen: dict[str, set[str]] = {}
+    having: dict[tuple[str, str], set[str]] = {}
+    for row in rows:
+        seen.setdefault(row.visit, set()).add(row.subject)
+        having.setdefault((row.visit, row.tube), set()).add(row.subject)
+    return {key for key, subjects in having.items() if 2 * len(subjects) >= len(seen[key[0]])}
 
 
 @dataclass(frozen=True)

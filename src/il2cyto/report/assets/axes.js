@@ -13,7 +13,10 @@ function straightTicks([offset, slope], low, high) {
   const scale = 10 ** Math.floor(Math.log10(to - from));
   const step = [0.1, 0.2, 0.5, 1, 2, 5, 10].map((factor) => factor * scale).find((size) => Math.floor(to / size) - Math.ceil(from / size) + 1 <= 6);
   const ticks = [];
-  for (let k = Math.ceil(from / step); k <= Math.floor(to / step); k++) ticks.push([offset + slope * k * step, shortNumber(Number((k * step).toPrecision(9)))]);
+  for (let k = Math.ceil(from / step); k <= Math.floor(to / step); k++) {
+    const value = Number((k * step).toPrecision(9));
+    ticks.push([offset + slope * value, shortNumber(value)]);
+  }
   return ticks;
 }
 function shortNumber(value) {

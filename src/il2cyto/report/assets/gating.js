@@ -131,7 +131,6 @@ function setUpGating() {
   drawList();
   markTube();
   drawTube();
-  window.addEventListener("hashchange", followLink);
   document.addEventListener("keydown", (event) => {
     const box = byId("gating").getBoundingClientRect();
     const typing = event.target.closest && event.target.closest("input, select, textarea");

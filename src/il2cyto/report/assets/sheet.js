@@ -26,7 +26,7 @@ const SHEET_ORDERS = {
 function sheetCard(entry, axes, size) {
   const { tube, row, odd } = entry, share = shareOf(row), lost = text(row[GATE.reason]);
   const isOdd = odd.score !== null && odd.score > ODD;
-  const title = el("button", { class: "title", title: "open all gates of " + tube.id, onclick: () => openTube(entry.index) }, describeTube(tube) || tube.id);
+  const title = el("button", { class: "title", title: "open all gates of " + tube.id, onclick: () => openTube(entry.index) }, [tube.subject, visitOf(tube)].filter(Boolean).join(" · ") || tube.id);
   let picture;
   if (lost) picture = el("div", { class: "blank", style: "width:" + size + "px;height:" + size + "px" }, "not estimable: " + lost);
   else if (row[GATE.x] === null) picture = el("div", { class: "blank", style: "width:" + size + "px;height:" + size + "px" }, "no picture");
