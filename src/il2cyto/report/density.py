@@ -39,4 +39,4 @@ def pack(density: str) -> str:
     end = np.minimum.accumulate(np.where(empty, levels.size, place)[::-1])[::-1]
     written = ~empty | ((place - start) % longest == 0)
     codes = np.where(empty, LEVELS - 1 + np.minimum(end - place, longest), levels)
-    return _CHARACTERS[codes[written]].tobytes().decode("ascii")
+    return bytes(_CHARACTERS[codes[written]]).decode("ascii")
