@@ -260,6 +260,13 @@ def test_serum_takes_the_visit_of_its_own_date(study):
     assert "B has none there; write the date" in problem.message
 
 
+def test_two_values_of_an_analyte(study):
+    serum = f"B,BL,IL-6,4,pg/mL,{day(1)}\nB,BL,sCD25,4,pg/mL,\nB,BL,IL-6,5,pg/mL,{day(2)}\n"
+    problems = check_study(study([("B", "BL", 1)], serum=serum, windows=False))
+    assert [(p.file, p.line, p.where, p.value) for p in problems] == [("serum.csv", 4, "analyte", "IL-6")]
+    assert problems[0].message == "line 2 has this analyte of B at BL; keep one, or name the visit of the other UNS"
+
+
 def test_unscheduled_serum_by_name(study):
     serum = f"B,UNS,IL-6,4,pg/mL,{day(95)}\nB,UNS,IL-6,4,pg/mL,{day(100)}\nB,M1,IL-6,4,pg/mL,\n"
     found = read_study(study([("B", "BL", 1), ("B", "M3", 91), ("B", "UNS", 100)], serum=serum, windows=False))

@@ -156,7 +156,7 @@ def test_the_visits_have_the_present_rows_and_list_the_missing_one(run: Run) -> 
 
 def test_the_report_names_the_missing_visit(run: Run) -> None:
     page = (run.folder / "report.html").read_text(encoding="utf-8")
-    listed = page.partition("<h3>Missing visits</h3>")[2].partition("</table>")[0]
+    listed = page.partition("<h3>Visits without any tube</h3>")[2].partition("</table>")[0]
     assert listed.count("<tr>") == 2  # the header and one visit
     assert "<td>Cord blood</td>" in listed
     assert "INF105" in listed

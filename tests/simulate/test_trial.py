@@ -112,7 +112,8 @@ def test_the_study_reads_without_a_problem(trial: SimulatedTrial) -> None:
     assert len(study.records) == len(trial.plan.tubes)
     missing = study.missing_visits()
     assert list(zip(missing["subject"], missing["visit"], strict=True)) == list(trial.plan.missing)
-    assert list(study.notices) == []
+    # visits fall at different days of the cycle of doses, and that is said
+    assert all(notice.message.startswith("days since the last dose at visit M") for notice in study.notices)
 
 
 def test_true_counts_cover_every_tube(trial: SimulatedTrial) -> None:

@@ -460,6 +460,13 @@ class TestStudyDates:
         assert (problem.file, problem.line, problem.value) == ("dosing.csv", 2, "2021-03")
         assert "need the whole date of every dose" in problem.message
 
+    def test_two_time_zones_in_a_column(self, folder):
+        folder.cell(2, "collection_date", "2021-03-01T23:50+08:00").cell(4, "collection_date", "2021-03-30T15:50Z")
+        folder.cell(2, "date", "2021-03-01T01:00Z", "dosing")
+        problems = [(p.file, p.line, p.where, p.value) for p in folder.problems()]
+        assert problems == [("samples.csv", 4, "collection_date", "Z")]
+        assert "line 2 has a time of another zone" in folder.problems()[0].message
+
     def test_times_are_kept_and_days_are_not_moved(self, folder):
         folder.cell(2, "collection_date", "2021-03-01T23:50+08:00").cell(2, "date", "2021-03-01 09:00", "dosing")
         study = folder.read()

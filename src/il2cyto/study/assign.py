@@ -63,18 +63,28 @@ def assign_visits(
         return Assigned(tuple(blank), tuple(values), dict(document.visits), {})
     given = dose_times(document, doses)
     records = [replace(one, after_dose=_is_after(one, given)) for one in named]
-    calendars = {key: _calendar(document, one, records, given.get(key, {})) for key, one in subjects.items()}
+    of_subject: dict[str, list[TubeRecord]] = {key: [] for key in subjects}
+    for record in records:
+        of_subject[record.subject].append(record)
+    serum: dict[str, list[SerumValue]] = {key: [] for key in subjects}
+    for value in values:
+        serum[value.subject].append(value)
+    calendars = {key: _calendar(document, one, of_subject[key], given.get(key, {})) for key, one in subjects.items()}
     placed: dict[tuple[str, Draw], Placement] = {}
     for subject, calendar in calendars.items():
-        draws = {_draw(one) for one in records if one.subject == subject}
-        draws |= {draw for value in values if value.subject == subject and (draw := _serum_draw(document, value))}
+        draws = {_draw(one) for one in of_subject[subject]}
+        draws |= {draw for value in serum[subject] if (draw := _serum_draw(document, value))}
         by_window = document.visit_assignment == "windows"
         ordered = sorted(draws, key=lambda d: (d.kind, d.day or date.max, d.nominal or "", d.after_dose))
         found = place_draws(ordered, tuple(document.visits.values()), calendar, by_window=by_window)
         _check_numbers(files["samples"], subject, found.values(), document, findings)
         placed |= {(subject, draw): placement for draw, placement in found.items()}
     tubes_placed = tuple(_with_visit(one, placed[one.subject, _draw(one)]) for one in records)
-    serum_placed = tuple(_serum_visit(document, one, placed, tubes_placed, files, findings) for one in values)
+    named_as: dict[tuple[str, str | None], set[str]] = {}
+    for record in tubes_placed:
+        named_as.setdefault((record.subject, record.nominal_visit), set()).add(record.visit)
+    serum_placed = tuple(_serum_visit(document, one, placed, named_as, files, findings) for one in values)
+    _check_serum(files.get("serum", ""), serum_placed, findings)
     extra = {
         place.visit: Visit(place.visit, place.label, place.number, scheduled=False)
         for place in placed.values()
@@ -114,8 +124,7 @@ def _calendar(
     baseline = [
         one.collection_date
         for one in records
-        if one.subject == subject.id
-        and one.collection_date is not None
+        if one.collection_date is not None
         and one.nominal_visit is not None
         and document.visits[one.nominal_visit].baseline
     ]
@@ -142,14 +151,14 @@ def _serum_visit(
     document: Document,
     value: SerumValue,
     placed: Mapping[tuple[str, Draw], Placement],
-    records: Iterable[TubeRecord],
+    named_as: Mapping[tuple[str, str | None], set[str]],
     files: Mapping[str, str],
     findings: Findings,
 ) -> SerumValue:
     draw = _serum_draw(document, value)
     if draw is not None:
         return replace(value, visit=placed[value.subject, draw].visit)
-    of_tubes = {one.visit for one in records if (one.subject, one.nominal_visit) == (value.subject, value.visit)}
+    of_tubes = named_as.get((value.subject, value.visit), set())
     if len(of_tubes) != 1:
         message = (
             "without a collection_date a serum value follows the tubes of its visit, and "
@@ -157,7 +166,21 @@ def _serum_visit(
         )
         findings.problem(files["serum"], value.line, "collection_date", "", message)
         return value
-    return replace(value, visit=of_tubes.pop())
+    return replace(value, visit=next(iter(of_tubes)))
+
+
+def _check_serum(file: str, values: Iterable[SerumValue], findings: Findings) -> None:
+    """Report an analyte that has two values of one subject and visit."""
+    first: dict[tuple[str, str, str], int | None] = {}
+    for value in values:
+        key = (value.subject, value.visit, value.analyte)
+        if key in first:
+            message = (
+                f"line {first[key]} has this analyte of {value.subject} at {value.visit}; keep one, or name the visit "
+                f"of the other {UNSCHEDULED[0]}"
+            )
+            findings.problem(file, value.line, "analyte", value.analyte, message)
+        first.setdefault(key, value.line)
 
 
 def _check_numbers(

@@ -67,6 +67,7 @@ def plain_cells(
             shown = one_of([str(line) for line in sorted({line for line, _, _ in clear})])
             message = f"the sheet writes a decimal comma (line {shown}); its numbers are read so"
             findings.notice(file, min(line for line, _, _ in clear), "", "", message)
+    _check_zones(file, rows, columns, findings)
     plain = []
     for line, cells in rows:
         new = dict(cells)
@@ -77,6 +78,26 @@ def plain_cells(
                 new[name] = _date(text, style.dates)
         plain.append(new)
     return replace(style, decimal=decimal), plain
+
+
+def _check_zones(file: str, rows: Rows, columns: ColumnsLike, findings: Findings) -> None:
+    """Report a column whose times are of two time zones: its days may not be those of one place."""
+    first: dict[str, tuple[str, int]] = {}
+    for line, cells in rows:
+        for name, text in cells.items():
+            zone = _zone(text) if name in columns.dates else ""
+            known, where = first.setdefault(name, (zone, line)) if zone else ("", 0)
+            if zone != known:
+                message = f"line {where} has a time of another zone, in which the day may be another; write local times"
+                findings.problem(file, line, name, zone, message)
+
+
+def _zone(text: str) -> str:
+    try:
+        moment = read_iso(text)
+    except ValueError:
+        return ""
+    return moment.zone if moment is not None else ""
 
 
 def _could_be_thousands(whole: str, part: str) -> bool:
