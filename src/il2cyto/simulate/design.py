@@ -155,5 +155,5 @@ WHOLE: Final = TrialDesign(
     missing_visits=None,
     faulty_share=0.10,
     controls=True,
-    lymphopenic_every=12,
+    lymphopenic_every=8,
 )
