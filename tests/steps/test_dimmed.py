@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from il2cyto.fcs import read_fcs, write_fcs
-from il2cyto.steps.tube import _dimmed_note
+from il2cyto.steps.content import _dimmed_note
 
 
 def test_a_few_values_above_the_range_are_a_note(tmp_path: Path) -> None:

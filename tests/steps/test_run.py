@@ -15,14 +15,16 @@ import pytest
 from il2cyto.errors import OutputError
 from il2cyto.fcs import read_fcs, write_fcs
 from il2cyto.linking.join import columns_stay
+from il2cyto.steps.results import read_result
 from il2cyto.steps.run import run_study
 from il2cyto.steps.tube import TubeOutcome, gate_tube
 from il2cyto.study import read_study
 
 FILES = {
     "counts.csv", "counts.parquet", "counts_wide.csv", "visits.h5ad", "linked.h5mu", "link_report.csv", "model.csv",
-    "failures.csv", "paths.csv", "missing_visits.csv", "manifest.json", "report.html", "tubes", "checks.csv",
-    "trial_table.csv", "trial_table.parquet", "trial_table.xlsx", "audit.jsonl", "overrides.csv",
+    "checks.csv", "trial_table.csv", "trial_table.parquet", "trial_table.xlsx", "overrides.csv",
+    "failures.csv", "paths.csv", "missing_visits.csv", "missing_populations.csv", "manifest.json", "report.html",
+    "tubes", "il2cyto.log", ".il2cyto", "audit.jsonl",
 }  # fmt: skip
 
 
@@ -106,10 +108,11 @@ def test_manifest_names_every_hash(trial: Path, results: Path) -> None:
 
 
 def digest(folder: Path) -> dict[str, str]:
+    """Hash of every result; the log and the working state are none."""
     return {
         str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name != "audit.jsonl"
+        if path.is_file() and path.name not in ("il2cyto.log", "audit.jsonl") and ".il2cyto" not in path.parts
     }
 
 
@@ -215,11 +218,12 @@ def test_results_never_go_into_a_foreign_folder(trial: Path, tmp_path: Path) -> 
 def test_tube_result_holds_its_pictures(trial: Path, tmp_path: Path) -> None:
     record = read_study(trial / "study.yaml").records[0]
     outcome = gate_tube(record, tmp_path)
-    assert outcome.content is not None
+    assert outcome.error is None
+    content = read_result(tmp_path, record.tube_id)
     # the packaged trees begin at 1 s
     seconds = read_fcs(record.fcs).events[:, -1]
     expected = (seconds[-1] - 1.0) / (seconds[-1] - seconds[0])
-    assert outcome.content["retained_time_fraction"] == pytest.approx(expected, rel=1e-6)
+    assert content["retained_time_fraction"] == pytest.approx(expected, rel=1e-6)
     plots = json.loads((tmp_path / "tubes" / record.tube_id / "plots.json").read_text())
-    assert [gate["population"] for gate in plots["gates"]] == [row["population"] for row in outcome.content["counts"]]
+    assert [gate["population"] for gate in plots["gates"]] == [row["population"] for row in content["counts"]]
     assert plots["gates"][1]["x"]["label"]

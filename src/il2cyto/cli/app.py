@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -16,12 +14,12 @@ from il2cyto.cli.check_fcs import check_fcs
 from il2cyto.cli.convert import convert
 from il2cyto.cli.deidentify import deidentify
 from il2cyto.cli.export import export
+from il2cyto.cli.options import DataRoot, StudyFile
 from il2cyto.cli.recount import recount
+from il2cyto.cli.run import cores, plural, run, run_and_tell, say, tube, visits
 from il2cyto.cli.simulate import simulate
+from il2cyto.cli.status import status
 from il2cyto.errors import Il2CytoError, StudyError
-
-if TYPE_CHECKING:
-    from il2cyto.study.model import Study
 
 app = typer.Typer(
     name="il2cyto",
@@ -33,32 +31,7 @@ app = typer.Typer(
 )
 
 
-_LATE = ("marker missing", "not begun")
-_MOST_SHOWN = 20
 _MOST_NAMES = 3
-
-
-class OnError(StrEnum):
-    """What a bad tube does to the batch."""
-
-    SKIP = "skip"
-    STOP = "stop"
-
-
-StudyFile = Annotated[Path, typer.Argument(help="study.yaml", show_default=False)]
-DataRoot = Annotated[
-    Path | None, typer.Option("--data-root", help="Folder that the FCS paths of the sample sheet start from.")
-]
-User = Annotated[
-    str | None,
-    typer.Option("--user", help="Who runs this, for audit.jsonl; default: IL2CYTO_USER, or account and machine."),
-]
-Reason = Annotated[str | None, typer.Option("--reason", help="Why, for audit.jsonl.")]
-Jobs = Annotated[int, typer.Option("--jobs", "-j", min=1, help="Processes; changes the time and nothing else.")]
-
-
-def _say(text: str) -> None:
-    typer.echo(text, err=True)
 
 
 def _version(value: bool) -> None:
@@ -89,31 +62,10 @@ def check(study: StudyFile, data_root: DataRoot = None) -> None:
     for problem in report.problems:
         typer.echo(f"problem  {problem}")
     n_tubes = len(report.study.records) if report.study else 0
-    found = f"{_plural(len(report.problems), 'problem')}, {_plural(len(report.notices), 'notice')}"
+    found = f"{plural(len(report.problems), 'problem')}, {plural(len(report.notices), 'notice')}"
     typer.echo(f"{study.name}: {n_tubes} tubes, {found}")
     if report.problems:
         raise typer.Exit(2)
-
-
-@app.command()
-def run(
-    study: StudyFile,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the results.")] = Path("results"),
-    jobs: Jobs = 1,
-    data_root: DataRoot = None,
-    on_error: Annotated[
-        OnError, typer.Option("--on-error", help="Go on after a bad tube, or begin no other.")
-    ] = OnError.SKIP,
-    user: User = None,
-    reason: Reason = None,
-) -> None:
-    """Gate every tube of a study and write counts, visits, links, model and report.
-
-    Exit code 0: all done. 1: done, but failures.csv names tubes that failed. 2: the study is wrong, nothing ran.
-    """
-    from il2cyto.study.read import read_study
-
-    raise typer.Exit(_run(read_study(study, data_root=data_root), out, jobs, on_error, user, reason))
 
 
 @app.command()
@@ -134,13 +86,13 @@ def demo(
     from il2cyto.simulate import simulate_trial
     from il2cyto.study.read import read_study
 
-    jobs = jobs or _cores()
+    jobs = jobs or cores()
     started = time.perf_counter()
-    _say(f"Simulating {subjects} subjects × 3 visits × 4 tubes …")
+    say(f"Simulating {subjects} subjects × 3 visits × 4 tubes …")
     trial = simulate_trial(folder, n_subjects=subjects, seed=seed, lymphocytes=events, jobs=jobs)
-    _say(f"Simulated in {time.perf_counter() - started:.0f} s; the known truth is in {folder / 'truth'}.")
-    code = _run(read_study(trial.study), folder / "results", jobs, OnError.SKIP)
-    _say(f"Open {folder / 'results' / 'report.html'} in a browser.")
+    say(f"Simulated in {time.perf_counter() - started:.0f} s; the known truth is in {folder / 'truth'}.")
+    code = run_and_tell(read_study(trial.study), folder / "results", jobs)
+    say(f"Open {folder / 'results' / 'report.html'} in a browser.")
     raise typer.Exit(code)
 
 
@@ -192,6 +144,10 @@ def show(
             )
 
 
+app.command("run")(run)
+app.command("status")(status)
+app.command("tube")(tube)
+app.command("visits")(visits)
 app.command("check-fcs")(check_fcs)
 app.command("export")(export)
 app.command("convert")(convert)
@@ -201,49 +157,13 @@ app.add_typer(audit_app, name="audit")
 app.command("simulate")(simulate)
 
 
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _plural(count: int, word: str) -> str:
-    return f"{count} {word}" if count == 1 else f"{count} {word}s"
-
-
-def _run(
-    study: Study, out: Path, jobs: int, on_error: OnError, user: str | None = None, reason: str | None = None
-) -> int:
-    from il2cyto.cli.progress import tube_progress
-    from il2cyto.steps.audit import log_head
-    from il2cyto.steps.run import run_study
-
-    with tube_progress(len(study.records)) as screen:
-        summary = run_study(
-            study, out, jobs=jobs, on_error=on_error, user=user, reason=reason,
-            tube_done=screen.tube, stage=screen.stage,
-        )  # fmt: skip
-    # a tube that fails has been named when it did; the others are named now
-    late = [finding for finding in summary.findings if finding.severity == "failure" and finding.kind in _LATE]
-    for finding in late[:_MOST_SHOWN]:
-        _say(f"{finding.kind}  {finding.record.tube_id if finding.record else ''}  {finding.whole}")
-    if len(late) > _MOST_SHOWN:
-        _say(f"… and {len(late) - _MOST_SHOWN} more in {out / 'paths.csv'}")
-    reused = f" ({summary.n_reused} unchanged since the last run)" if summary.n_reused else ""
-    _say(
-        f"{summary.n_gated} of {summary.n_tubes} tubes gated{reused}; {_plural(summary.n_failures, 'failure')}, "
-        f"{_plural(summary.n_notices, 'notice')} in {out / 'failures.csv'}; report: {out / 'report.html'}"
-    )
-    _say(f"Names of files and whole messages: {out / 'paths.csv'} (identifying: do not share)")
-    _say(f"Head of the audit log, to be kept elsewhere for `il2cyto audit verify --head`: {log_head(out)}")
-    return summary.exit_code
-
-
 def main() -> None:
     """Run the command line; expected errors are one message and exit code 2."""
     try:
         app()
     except StudyError as error:
-        _say(str(error))
+        say(str(error))
         sys.exit(2)
     except Il2CytoError as error:
-        _say(f"error: {error}")
+        say(f"error: {error}")
         sys.exit(2)

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 class Screen:
     """What a run tells the person who waits."""
 
-    def __init__(self, progress: Progress, total: int) -> None:
+    def __init__(self, progress: Progress, total: int | None) -> None:
         self._progress = progress
+        self.n_done = 0
         self._task = progress.add_task("gating", total=total)
 
     def tube(self, outcome: TubeOutcome) -> None:
@@ -27,6 +28,7 @@ class Screen:
             error = outcome.error
             told = f"{escape(outcome.tube_id)}  {error.kind}: {escape(error.message)}"
             self._progress.console.print(f"[red]failed[/red]  {told}")
+        self.n_done += 1
         self._progress.advance(self._task)
 
     def stage(self, name: str) -> None:
@@ -35,8 +37,8 @@ class Screen:
 
 
 @contextmanager
-def tube_progress(total: int) -> Iterator[Screen]:
-    """Show a bar over `total` tubes on standard error."""
+def tube_progress(total: int | None) -> Iterator[Screen]:
+    """Show a bar over `total` tubes on standard error; without a number, what is being done alone."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as progress:
         yield Screen(progress, total)

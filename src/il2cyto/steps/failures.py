@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from il2cyto.errors import Problem
 from il2cyto.steps.public import ELSEWHERE, WITHHELD
+from il2cyto.steps.tables import TubeFacts
 from il2cyto.steps.tube import TubeOutcome
 from il2cyto.study.model import Study, TubeRecord
 
@@ -57,7 +58,10 @@ class Surplus:
 
 
 def find_failures(
-    study: Study, outcomes: Mapping[str, TubeOutcome], surplus: Sequence[Surplus] = ()
+    study: Study,
+    outcomes: Mapping[str, TubeOutcome],
+    facts: Mapping[str, TubeFacts],
+    surplus: Sequence[Surplus] = (),
 ) -> tuple[Finding, ...]:
     """Return every failure, in the order of the sheet, then every notice.
 
@@ -67,6 +71,8 @@ def find_failures(
         The study; its notices become findings.
     outcomes
         What became of each tube; a tube without an outcome was not begun.
+    facts
+        What the results of gated tubes say besides their numbers.
     surplus
         Entries of workspaces that no row of the sheet uses.
     """
@@ -83,8 +89,8 @@ def find_failures(
                 Finding("failure", "gate", record, error.kind, error.public, error.message, _remedy(error.kind))
             )
         else:
-            failures += _missing(record, outcome.content or {})
-            notices += _repairs(record, outcome)
+            failures += _missing(record, facts[record.tube_id])
+            notices += _repairs(record, outcome, facts[record.tube_id])
     notices += [_of_sheet(study, problem) for problem in study.notices]
     notices += [_of_workspace(entry) for entry in surplus]
     return (*failures, *notices)
@@ -142,21 +148,20 @@ def _of_tube(
     )  # fmt: skip
 
 
-def _missing(record: TubeRecord, content: Mapping[str, Any]) -> list[Finding]:
+def _missing(record: TubeRecord, facts: TubeFacts) -> list[Finding]:
     remedy = "name the channel that carries it in the panel of this tube, or declare it 'absent' there"
     found = []
-    for marker in content["missing_markers"]:
+    for marker in facts.missing_markers:
         message = f"lacks marker {marker}, which its panel promises; what it gates is not estimable"
         found.append(_of_tube("failure", "gate", record, "marker missing", message, message, remedy))
     return found
 
 
-def _repairs(record: TubeRecord, outcome: TubeOutcome) -> list[Finding]:
-    content = outcome.content or {}
+def _repairs(record: TubeRecord, outcome: TubeOutcome, facts: TubeFacts) -> list[Finding]:
     remedy = "check that this is what the instrument meant"
     told = [
         f"{'a keyword' if keyword == WITHHELD else keyword} is {found}, read as: {assumed}".replace(WITHHELD, ELSEWHERE)
-        for keyword, found, assumed, affects in content["repairs"]
+        for keyword, found, assumed, affects in facts.repairs
         if affects
     ]
     found = [
@@ -164,7 +169,7 @@ def _repairs(record: TubeRecord, outcome: TubeOutcome) -> list[Finding]:
         for message, whole in zip(told, outcome.details, strict=True)
     ]
     remedy = "check that this is meant"
-    return found + [_of_tube("notice", "gate", record, "note", note, note, remedy) for note in content["notes"]]
+    return found + [_of_tube("notice", "gate", record, "note", note, note, remedy) for note in facts.notes]
 
 
 def _of_sheet(study: Study, problem: Problem) -> Finding:

@@ -7,9 +7,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from il2cyto.provenance import atomic_path, write_text
+from il2cyto.provenance import atomic_path, hash_file, write_text
+from il2cyto.steps.journal import LOG
 from il2cyto.steps.overrides import override_table
 from il2cyto.study.model import Study
+
+MANIFEST = "manifest.json"
+#: Files that every run adds to.
+GROWING = (LOG, "audit.jsonl")
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,9 +40,16 @@ def write_outputs(
     manifest: dict[str, Any],
     seal: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None,
 ) -> None:
-    """Write every result file; ``manifest.json`` comes last, so where it stands the others stand too.
+    """Write every result file; ``manifest.json`` goes first and comes last, so where it stands the others belong to it.
 
-    `seal` is called with the whole manifest when all other files are written; what it returns is added to it.
+    Parameters
+    ----------
+    out
+        Results folder.
+    study, tables, manifest
+        What is written.
+    seal
+        Called with the whole manifest when all other files are written; what it returns is added to it.
     """
     from il2cyto.linking import write_linked
     from il2cyto.report import write_report
@@ -45,6 +57,7 @@ def write_outputs(
     from il2cyto.steps.report import report_inputs
     from il2cyto.visits import write_visits
 
+    (out / MANIFEST).unlink(missing_ok=True)
     write_table(tables.counts, out / "counts.csv")
     write_parquet(tables.counts, out / "counts.parquet")
     write_table(tables.wide, out / "counts_wide.csv")
@@ -52,6 +65,7 @@ def write_outputs(
     write_table(tables.paths, out / "paths.csv")
     write_table(tables.missing, out / "missing_visits.csv")
     write_table(override_table(study), out / "overrides.csv")
+    write_table(tables.missing_populations, out / "missing_populations.csv")
     write_table(tables.model, out / "model.csv")
     write_table(tables.checks, out / "checks.csv")
     write_trial(tables.trial, out)
@@ -63,5 +77,15 @@ def write_outputs(
         for name in ("linked.h5mu", "link_report.csv"):
             (out / name).unlink(missing_ok=True)
     write_report(report_inputs(out, study, tables, manifest), out / "report.html")
-    whole = {**manifest, **(seal(manifest) if seal is not None else {})}
-    write_text(out / "manifest.json", json.dumps(whole, indent=1, sort_keys=True, ensure_ascii=False))
+    whole = {**manifest, "outputs": _hashes(out)}
+    whole |= seal(whole) if seal is not None else {}
+    write_text(out / MANIFEST, json.dumps(whole, indent=1, sort_keys=True, ensure_ascii=False))
+
+
+def _hashes(out: Path) -> dict[str, str]:
+    """SHA-256 of every result beside the manifest; the log and the audit trail grow, and are not among them."""
+    return {
+        path.name: hash_file(path)
+        for path in sorted(out.iterdir())
+        if path.is_file() and path.name not in GROWING and not path.name.startswith(".")
+    }

@@ -1,87 +1,158 @@
-"""Gate many tubes in parallel processes; a dead worker costs one tube and not the batch."""
+"""Gate many tubes: in this process, or in workers of which each has one tube at a time.
+
+A worker that dies, by the system's memory killer or by its own fault, costs the tube that it had. That tube is tried
+once more when nothing else runs, and set aside if its worker dies again.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
+from collections import deque
+from collections.abc import Generator, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
-from il2cyto.steps.tube import TubeError, TubeOutcome, gate_tube
+from il2cyto.errors import OutputError
+from il2cyto.steps.results import DiskError
+from il2cyto.steps.sources import Source
+from il2cyto.steps.tube import TubeError, TubeOutcome, gate_tube, set_aside
+from il2cyto.steps.worker import Worker
 from il2cyto.study.model import TubeRecord
+
+#: Workers that die in a row before they have begun: it is not the tubes.
+_MOST_FALSE_STARTS = 3
+
+
+@dataclass
+class Task:
+    """A tube to gate, the hash of its file where it is known, and whether a worker has died on it."""
+
+    record: TubeRecord
+    known: Source | None = None
+    died: bool = False
+
+
+def allowed_cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def gate_tubes(
-    records: Sequence[TubeRecord], out: Path, *, jobs: int, done: Callable[[TubeOutcome], bool]
-) -> dict[str, TubeOutcome]:
-    """Gate tubes and return their outcomes by tube.
+    tasks: Iterable[Task], out: Path, *, jobs: int, isolate: bool = False
+) -> Generator[TubeOutcome, None, None]:
+    """Gate tubes and yield their outcomes as they come; closing the generator ends the workers.
 
     Parameters
     ----------
-    records
-        Rows of the samples sheet.
+    tasks
+        The tubes.
     out
         Folder of the run.
     jobs
-        Number of processes; 1 works in this process.
-    done
-        Called with each outcome as it arrives; returns whether to go on.
+        Cores to use: processes while there are tubes for all, and threads inside the last tubes. More than
+        `allowed_cores` are not used.
+    isolate
+        Gate in a worker even if `jobs` is 1, so that a tube which needs too much memory costs itself and not the run.
+
+    Raises
+    ------
+    DiskError
+        If the disk takes no more; nothing that was finished is lost.
+    OutputError
+        If workers cannot be started.
     """
-    outcomes: dict[str, TubeOutcome] = {}
-    stream = _inline(records, out) if jobs <= 1 or len(records) <= 1 else _parallel(records, out, jobs)
-    for outcome in stream:
-        outcomes[outcome.tube_id] = outcome
-        if not done(outcome):
-            stream.close()
-            break
-    return outcomes
+    cores = max(1, min(jobs, allowed_cores()))
+    queue = deque(tasks)
+    if cores == 1 and not isolate:
+        while queue:
+            task = queue.popleft()
+            yield gate_tube(task.record, out, known=task.known)
+        return
+    yield from _Pool(queue, out, cores).outcomes()
 
 
-def _inline(records: Sequence[TubeRecord], out: Path) -> Generator[TubeOutcome, None, None]:
-    for record in records:
-        yield gate_tube(record, out)
+class _Pool:
+    """Workers, what each has in hand, and what waits."""
 
+    def __init__(self, queue: deque[Task], out: Path, cores: int) -> None:
+        self.queue, self.out, self.cores = queue, out, cores
+        self.alone: deque[Task] = deque()
+        self.workers: list[Worker] = []
+        self.busy: dict[Worker, tuple[Task, int]] = {}
+        self.false_starts = 0
 
-def _one_thread() -> None:
-    """Keep numerical libraries of a worker to one thread: the processes are the parallelism."""
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
-        os.environ.setdefault(name, "1")
-    from threadpoolctl import threadpool_limits
-
-    threadpool_limits(1)
-
-
-def _executor(jobs: int) -> ProcessPoolExecutor:
-    # spawned workers start clean: no locks or threads are copied from a process that draws a progress bar
-    return ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_one_thread)
-
-
-def _parallel(records: Sequence[TubeRecord], out: Path, jobs: int) -> Generator[TubeOutcome, None, None]:
-    waiting = {record.tube_id: record for record in records}
-    with _executor(min(jobs, len(records))) as pool:
-        futures: dict[Future[TubeOutcome], str] = {
-            pool.submit(gate_tube, record, out): record.tube_id for record in records
-        }
+    def outcomes(self) -> Generator[TubeOutcome, None, None]:
         try:
-            for future in as_completed(futures):
-                try:
-                    outcome = future.result()
-                except BrokenProcessPool:
-                    break
-                del waiting[outcome.tube_id]
-                yield outcome
-        except GeneratorExit:
-            pool.shutdown(wait=True, cancel_futures=True)
+            while self.queue or self.busy or self.alone:
+                self.assign()
+                for worker in Worker.wait(self.workers):
+                    outcome = self.receive(worker)
+                    if outcome is not None:
+                        yield outcome
+        except BaseException:
+            self.end(patient=False)
             raise
-    # A worker died. It is not known on which tube, so those left are gated one process each.
-    for record in waiting.values():
-        with _executor(1) as single:
-            try:
-                outcome = single.submit(gate_tube, record, out).result()
-            except BrokenProcessPool:
-                why = "the process that gated it was killed"
-                error = TubeError("WorkerDied", f"{record.fcs_name}: {why}", f"{record.tube_id}: {why}")
-                outcome = TubeOutcome(record.tube_id, None, error)
-        yield outcome
+        self.end(patient=True)
+
+    def assign(self) -> None:
+        """Give each free worker a tube, and the last tubes the cores that no other tube needs."""
+        source, wanted = self.queue, min(self.cores, len(self.busy) + len(self.queue))
+        if not source and not self.busy and self.alone:
+            # alone means that no other worker holds memory either
+            if len(self.workers) > 1:
+                self.end(patient=True)
+            source, wanted = self.alone, 1
+        while len(self.workers) < wanted:
+            self.workers.append(Worker(self.out))
+        for worker in self.workers:
+            if not source or worker in self.busy or not worker.ready:
+                continue
+            free = self.cores - sum(threads for _, threads in self.busy.values())
+            if free < 1:
+                break
+            idle = sum(other not in self.busy for other in self.workers)
+            threads = max(1, free // max(1, min(len(source), idle)))
+            task = source.popleft()
+            self.busy[worker] = (task, threads)
+            worker.send(task.record, task.known, threads)
+
+    def receive(self, worker: Worker) -> TubeOutcome | None:
+        """Take what a worker says; a dead one gives its tube back."""
+        message = worker.receive()
+        if isinstance(message, DiskError):
+            raise message
+        if isinstance(message, TubeOutcome):
+            task, _ = self.busy.pop(worker)
+            if message.error is not None and message.error.kind == "MemoryError" and not task.died:
+                # others had the memory: once more without them
+                self.alone.append(Task(task.record, task.known, died=True))
+                return None
+            return message
+        if message is not None:
+            self.false_starts = 0
+            return None
+        self.workers.remove(worker)
+        why = worker.bury()
+        if worker not in self.busy:
+            self.false_starts += not worker.ready
+            if self.false_starts >= _MOST_FALSE_STARTS:
+                raise OutputError(
+                    f"processes that gate tubes cannot be started ({why}). In a script of your own, call il2cyto below "
+                    "`if __name__ == '__main__':`, or use jobs=1"
+                )
+            return None
+        task, _ = self.busy.pop(worker)
+        if not task.died:
+            self.alone.append(Task(task.record, task.known, died=True))
+            return None
+        told = f"the process that gated it {why}, twice"
+        name, tube_id = task.record.fcs_name, task.record.tube_id
+        return set_aside(task.record, self.out, TubeError("WorkerDied", f"{name}: {told}", f"{tube_id}: {told}"))
+
+    def end(self, *, patient: bool) -> None:
+        """End every worker: at once, or when it has finished what it is doing."""
+        for worker in self.workers:
+            worker.dismiss()
+        for worker in self.workers:
+            worker.end(patient=patient)
+        self.workers, self.busy = [], {}

@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
+import logging
 import platform
-import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from il2cyto import __version__
-from il2cyto.errors import Il2CytoError, OutputError
+from il2cyto.errors import Il2CytoError
 from il2cyto.steps.counted import count_findings
 from il2cyto.steps.failures import Finding, Surplus, failure_table, find_failures, path_table
+from il2cyto.steps.folder import results_folder, sources_path
+from il2cyto.steps.gate import collect_records, gate_records
 from il2cyto.steps.gates import forget_gates, load_strategies
-from il2cyto.steps.pool import gate_tubes
-from il2cyto.steps.tables import count_specs, tube_tables
+from il2cyto.steps.journal import journal
+from il2cyto.steps.key import RESULT_FORMAT, code_sha256
+from il2cyto.steps.missing import TUBE_FAILED, missing_populations
+from il2cyto.steps.results import discard, read_result
+from il2cyto.steps.sources import SourceMemory
+from il2cyto.steps.tables import TubeFacts, count_specs, tube_tables
 from il2cyto.steps.trail import HEAD, Trail
 from il2cyto.steps.tube import TubeOutcome
 from il2cyto.steps.words import with_public_words
-from il2cyto.study.model import Study
+from il2cyto.study.model import Study, TubeRecord
 
 if TYPE_CHECKING:
     import pandas as pd
     from anndata import AnnData
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -43,6 +51,7 @@ class Tables:
     failures: pd.DataFrame
     paths: pd.DataFrame
     missing: pd.DataFrame
+    missing_populations: pd.DataFrame
 
 
 @dataclass(frozen=True)
@@ -79,10 +88,15 @@ def run_study(
     on_error: str = "skip",
     user: str | None = None,
     reason: str | None = None,
+    isolate: bool = False,
+    verify: bool = False,
     tube_done: Callable[[TubeOutcome], None] | None = None,
     stage: Callable[[str], None] | None = None,
 ) -> RunSummary:
     """Gate every tube and write all results.
+
+    What stands in `out` from an earlier run is used where nothing that decides it has changed. The run may be killed at
+    any moment; the next one goes on from there and ends with the same bytes in every result file.
 
     Parameters
     ----------
@@ -91,9 +105,13 @@ def run_study(
     out
         Folder for the results; made if it does not exist.
     jobs
-        Processes; changes the time and nothing else.
+        Cores to use; changes the time and nothing else.
     on_error
         ``skip``: a bad tube is reported and the others go on; ``stop``: no further tube is begun after a bad one.
+    isolate
+        Gate in a process of its own even if `jobs` is 1.
+    verify
+        Hash every FCS file, also those that the file system calls unchanged.
     user, reason
         Who runs this and why, for ``audit.jsonl``; by default ``IL2CYTO_USER``, or account and machine.
     tube_done, stage
@@ -102,44 +120,93 @@ def run_study(
     Raises
     ------
     OutputError
-        If the folder cannot be written, or holds something else or an audit log that was changed.
+        If the folder cannot be written, holds something else, results of another format or an audit log that was
+        changed, or is in use.
     """
     out = Path(out)
-    _prepare(out)
-    forget_gates()
-    trail = Trail(out, user=user, reason=reason)
-    trail.begin(study)
-    study = with_public_words(study)
     say = stage or (lambda _: None)
+    with results_folder(out, study.id, "il2cyto run"), journal(out):
+        logger.info("run of il2cyto %s begins: study %s, %d tubes", __version__, study.id, len(study.records))
+        forget_gates()
+        trail = Trail(out, user=user, reason=reason)
+        trail.begin(study)
 
-    def done(outcome: TubeOutcome) -> bool:
-        if tube_done is not None:
-            tube_done(outcome)
-        if not outcome.reused:
-            trail.tube(outcome.tube_id, outcome.error.kind if outcome.error is not None else "")
-        return outcome.error is None or on_error == "skip"
+        def done(outcome: TubeOutcome) -> None:
+            if tube_done is not None:
+                tube_done(outcome)
+            if not outcome.reused:
+                trail.tube(outcome.tube_id, outcome.error.kind if outcome.error is not None else "")
 
-    say("gating")
-    outcomes = gate_tubes(study.records, out, jobs=jobs, done=done)
-    say("counts, visits and model")
-    tables, manifest = make_tables(study, outcomes)
-    _drop_stale(out, outcomes)
-    say("writing")
+        outcomes = gate_records(
+            study.records, out, jobs=jobs, isolate=isolate, verify=verify, stop=on_error == "stop",
+            tube_done=done, stage=say,
+        )  # fmt: skip
+        return _finish(study, out, outcomes, say, trail)
+
+
+def finish_study(
+    study: Study,
+    out: str | Path,
+    *,
+    verify: bool = False,
+    user: str | None = None,
+    reason: str | None = None,
+    stage: Callable[[str], None] | None = None,
+) -> RunSummary:
+    """Write every table, file and the report from the tubes that are gated; the step after ``il2cyto tube``.
+
+    A tube without a result that is up to date counts as failed (*not gated*). The parameters are those of `run_study`.
+
+    Raises
+    ------
+    OutputError
+        As `run_study`.
+    """
+    out = Path(out)
+    say = stage or (lambda _: None)
+    with results_folder(out, study.id, "il2cyto visits"), journal(out):
+        say("looking for what has changed")
+        forget_gates()
+        trail = Trail(out, user=user, reason=reason)
+        trail.begin(study)
+        outcomes = collect_records(study.records, out, verify=verify)
+        return _finish(study, out, outcomes, say, trail)
+
+
+def _finish(
+    study: Study,
+    out: Path,
+    outcomes: Mapping[str, TubeOutcome],
+    say: Callable[[str], None],
+    trail: Trail,
+) -> RunSummary:
     from il2cyto.steps.outputs import write_outputs
 
+    study = with_public_words(study)
+    say("counts, visits and model")
+    tables, manifest = make_tables(study, outcomes, out)
+    # a tube that is no longer in the sheet, or was not begun, has no result beside fresh tables
+    discard(out, outcomes.keys())
+    SourceMemory.read(sources_path(out)).tidy({record.tube_id for record in study.records})
+    say("writing")
     tube_ids = [record.tube_id for record in study.records]
     write_outputs(out, study, tables, manifest, lambda whole: {HEAD: trail.finish(tube_ids, whole)})
-    return RunSummary(
+    summary = RunSummary(
         out=out,
         n_tubes=len(study.records),
-        n_gated=sum(outcome.content is not None for outcome in outcomes.values()),
+        n_gated=sum(outcome.error is None for outcome in outcomes.values()),
         n_reused=sum(outcome.reused for outcome in outcomes.values()),
         findings=tables.findings,
     )
+    logger.info(
+        "all files are written: %d of %d tubes gated, %d of them unchanged, %d failures, %d notices",
+        summary.n_gated, summary.n_tubes, summary.n_reused, summary.n_failures, summary.n_notices,
+    )  # fmt: skip
+    return summary
 
 
-def make_tables(study: Study, outcomes: Mapping[str, TubeOutcome]) -> tuple[Tables, dict[str, Any]]:
-    """Make every table from the outcomes of tubes; a pure function of its arguments."""
+def make_tables(study: Study, outcomes: Mapping[str, TubeOutcome], out: Path) -> tuple[Tables, dict[str, Any]]:
+    """Make every table from the outcomes of tubes and their results in `out`, which are read one after the other."""
     from il2cyto.counts import add_check_flags, check_counts, count_table, trial_table, visit_rows, wide_table
     from il2cyto.derive import visit_table
     from il2cyto.linking import link
@@ -147,20 +214,30 @@ def make_tables(study: Study, outcomes: Mapping[str, TubeOutcome]) -> tuple[Tabl
     from il2cyto.serum import read_serum
     from il2cyto.visits import build_visits
 
-    results = {key: outcome.content for key, outcome in outcomes.items() if outcome.content is not None}
+    facts: dict[str, TubeFacts] = {}
+
+    def results() -> Iterator[tuple[TubeRecord, Mapping[str, Any]]]:
+        for record in study.records:
+            outcome = outcomes.get(record.tube_id)
+            if outcome is not None and outcome.error is None:
+                content = read_result(out, record.tube_id)
+                facts[record.tube_id] = TubeFacts.of(content)
+                yield record, content
+
     days = visit_table(study)
-    tubes, populations = tube_tables(study, results, days)
+    tubes, populations = tube_tables(study, results(), days)
     made_of = (tubes, populations, count_specs(study), study.errors, study.limits)
     counts = count_table(*made_of, study.percent_of)
-    slices = {tube_id: content["bead_slices"] for tube_id, content in results.items()}
+    slices = {tube_id: fact.bead_slices for tube_id, fact in facts.items()}
     checks = check_counts(counts, *made_of, study.checks, slices)
     counts = add_check_flags(counts, checks)
     chosen = visit_rows(counts, tubes)
     missing = study.missing_visits()
     numbers = {visit.id: float(visit.number) for visit in study.visits.values()}
     trial = trial_table(chosen, days, missing, numbers, study.baseline, study.id, checks=study.checks)
-    manifest = _manifest(study, outcomes)
-    visits = build_visits(chosen, days, missing, manifest)
+    lacking = missing_populations(study, outcomes, counts)
+    manifest = _manifest(study, outcomes, facts)
+    visits = build_visits(chosen, days, missing, manifest, failed=lacking[lacking["why"] == TUBE_FAILED])
     serum = read_serum(study.serum) if study.serum_values else None
     linked = link(visits, serum) if serum is not None else None
     # what stands apart from the per-visit analysis is in every table, and in no model
@@ -172,12 +249,12 @@ def make_tables(study: Study, outcomes: Mapping[str, TubeOutcome]) -> tuple[Tabl
         populations=study.model_populations or None,
     )
     surplus = _surplus(study)
-    findings = (*find_failures(study, outcomes, surplus), *count_findings(study, counts, checks))
+    findings = (*find_failures(study, outcomes, facts, surplus), *count_findings(study, counts, checks))
     failures = failure_table(findings)
     paths = path_table(study, outcomes, findings, surplus)
     wide = wide_table(counts)
     tables = Tables(
-        counts, wide, chosen, checks, trial, visits, serum, linked, model, findings, failures, paths, missing
+        counts, wide, chosen, checks, trial, visits, serum, linked, model, findings, failures, paths, missing, lacking
     )
     return tables, manifest
 
@@ -196,20 +273,22 @@ def _surplus(study: Study) -> list[Surplus]:
     return found
 
 
-def _manifest(study: Study, outcomes: Mapping[str, TubeOutcome]) -> dict[str, Any]:
+def _manifest(study: Study, outcomes: Mapping[str, TubeOutcome], facts: Mapping[str, TubeFacts]) -> dict[str, Any]:
     from importlib.metadata import version
 
     tubes: dict[str, dict[str, Any]] = {}
     for record in study.records:
         outcome = outcomes.get(record.tube_id)
-        if outcome is not None and outcome.content is not None:
-            tubes[record.tube_id] = {name: outcome.content[name] for name in _TUBE_FACTS}
+        if record.tube_id in facts:
+            tubes[record.tube_id] = dict(facts[record.tube_id].manifest)
         else:
             kind = outcome.error.kind if outcome is not None and outcome.error is not None else "not begun"
             tubes[record.tube_id] = {"failed": kind}
     libraries = ("numpy", "pandas", "scipy", "numba", "anndata", "mudata", "statsmodels", "lxml", "ruamel.yaml")
     return {
         "il2cyto": __version__,
+        "code": code_sha256(),
+        "format": RESULT_FORMAT,
         "study": study.id,
         "python": platform.python_version(),
         "libraries": {name: version(name) for name in libraries},
@@ -217,30 +296,3 @@ def _manifest(study: Study, outcomes: Mapping[str, TubeOutcome]) -> dict[str, An
         "edge_rule": "min <= x < max (Gating-ML 2.0)",
         "tubes": tubes,
     }
-
-
-_TUBE_FACTS = (
-    "fcs_sha256", "strategy", "strategy_version", "strategy_sha256", "panel_sha256", "n_events", "key"
-)  # fmt: skip
-
-
-def _prepare(out: Path) -> None:
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        strange = [] if (out / "manifest.json").exists() or (out / "tubes").exists() else list(out.iterdir())
-        (out / "tubes").mkdir(exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{out}: results cannot be written here ({error.strerror}); choose another --out") from error
-    if strange:
-        (out / "tubes").rmdir()
-        raise OutputError(
-            f"{out}: holds {strange[0].name!r} and no results of il2cyto; choose an empty folder with --out"
-        )
-
-
-def _drop_stale(out: Path, outcomes: Mapping[str, TubeOutcome]) -> None:
-    """Remove results of tubes that are not (or no longer) good: nothing stale may stand beside fresh tables."""
-    for folder in sorted((out / "tubes").iterdir()):
-        outcome = outcomes.get(folder.name)
-        if folder.is_dir() and (outcome is None or outcome.content is None):
-            shutil.rmtree(folder)

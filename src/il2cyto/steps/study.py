@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from il2cyto.steps.pool import gate_tubes
+from il2cyto.steps.gate import gate_records
 from il2cyto.steps.run import make_tables
 from il2cyto.study.model import Study
 
@@ -31,6 +31,6 @@ def gate_study(study: Study, *, jobs: int = 1) -> AnnData:
         failed are listed in ``uns["il2cyto"]["tubes"]``; `run_study` writes all tables.
     """
     with tempfile.TemporaryDirectory() as folder:
-        outcomes = gate_tubes(study.records, Path(folder), jobs=jobs, done=lambda _: True)
-        tables, _ = make_tables(study, outcomes)
+        outcomes = gate_records(study.records, Path(folder), jobs=jobs)
+        tables, _ = make_tables(study, outcomes, Path(folder))
     return tables.visits

@@ -1,8 +1,10 @@
-"""From the results of tubes to the tables that the counts are made of."""
+"""From the results of tubes, read one after the other, to the tables that the counts are made of."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from sys import intern
 from typing import TYPE_CHECKING, Any
 
 from il2cyto.steps.counted import bead_lot_names, count_facts
@@ -26,8 +28,33 @@ def acquired_volume_ul(record: TubeRecord, vol: str | None) -> float | None:
     return value / _PER_UL[record.volume_unit] if value > 0 else None
 
 
+@dataclass(frozen=True)
+class TubeFacts:
+    """What is kept of the result of a tube once its numbers stand in the tables."""
+
+    repairs: tuple[tuple[str, str, str, bool], ...]
+    notes: tuple[str, ...]
+    missing_markers: tuple[str, ...]
+    bead_slices: Mapping[str, list[int]] | None
+    manifest: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, content: Mapping[str, Any]) -> TubeFacts:
+        """Take the facts out of the content of ``result.json``."""
+        repairs = tuple((keyword, found, assumed, affects) for keyword, found, assumed, affects in content["repairs"])
+        manifest = {name: content[name] for name in _MANIFEST}
+        return cls(
+            repairs, tuple(content["notes"]), tuple(content["missing_markers"]), content["bead_slices"], manifest
+        )
+
+
+_MANIFEST = (
+    "fcs_sha256", "strategy", "strategy_version", "strategy_sha256", "panel_sha256", "n_events", "key"
+)  # fmt: skip
+
+
 def tube_tables(
-    study: Study, results: Mapping[str, Mapping[str, Any]], visits: pd.DataFrame
+    study: Study, results: Iterable[tuple[TubeRecord, Mapping[str, Any]]], visits: pd.DataFrame
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the tables ``tubes`` and ``populations`` that `counts.count_table` takes.
 
@@ -36,7 +63,7 @@ def tube_tables(
     study
         The study.
     results
-        Content of ``result.json`` by tube, for the tubes that were gated.
+        The tubes that were gated with the content of ``result.json``, in the order of the sheet; taken one at a time.
     visits
         One row per subject × visit, from `derive.visit_table`.
     """
@@ -46,11 +73,9 @@ def tube_tables(
     order = collection_ranks(study.records)
     days = {(row["USUBJID"], row["AVISIT"]): row for row in visits.to_dict("records")}
     lots = bead_lot_names(study)
-    tubes, populations = [], []
-    for record in study.records:
-        content = results.get(record.tube_id)
-        if content is None:
-            continue
+    tubes: list[dict[str, Any]] = []
+    populations: dict[str, list[Any]] = {}
+    for record, content in results:
         row = days[record.subject, record.visit]
         volume = acquired_volume_ul(record, content["vol"])
         fraction = content["retained_time_fraction"]
@@ -79,7 +104,10 @@ def tube_tables(
                 **count_facts(record, lots),
             }
         )
-        populations += [{"tube_id": record.tube_id, **count} for count in content["counts"]]
+        for count in content["counts"]:
+            # columns of shared texts weigh a tenth of rows
+            for name, value in (("tube_id", record.tube_id), *count.items()):
+                populations.setdefault(name, []).append(intern(value) if isinstance(value, str) else value)
     tube_table = pd.DataFrame(tubes)
     population_table = pd.DataFrame(populations)
     if not population_table.empty:

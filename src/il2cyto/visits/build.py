@@ -19,6 +19,7 @@ from il2cyto.visits.check import (
     NUMBERS,
     STATUS_CODES,
     TEXTS,
+    TUBE_FAILED,
     UNIT,
     check_visits,
 )
@@ -36,6 +37,7 @@ def build_visits(
     visit_table: pd.DataFrame,
     missing_visits: pd.DataFrame,
     provenance: Mapping[str, Any] | None = None,
+    failed: pd.DataFrame | None = None,
 ) -> AnnData:
     """Put the counts of every visit into one row.
 
@@ -51,6 +53,9 @@ def build_visits(
     provenance
         Hashes and versions; nested mappings of text, numbers and lists. The file format takes no ``/`` in a key and no
         ``None``: a ``/`` opens a nested mapping, and a key whose value is ``None`` is left out.
+    failed
+        Columns ``subject, visit, strategy, population`` of what a visit lacks because its tube could not be gated. A
+        population that no tube at all has counted has no column.
 
     Returns
     -------
@@ -58,8 +63,8 @@ def build_visits(
         ``obs``: ``subject|visit``, sorted by subject, visit number and visit. ``var``: ``strategy/population path``,
         sorted, a parent before its children. ``X``: cells/µL, NaN where there are none. Layers ``count, parent_count,
         percent_parent, cv, lower, upper`` (float64) and ``status`` (int8: 0 estimated, 1 not estimable, 2 not measured,
-        3 below LLOQ). ``status`` is about the count: where it is 0 or 3 and X is NaN, the count has no route to
-        cells/µL. A visit without any counted tube is a row of status 2.
+        3 below LLOQ, 4 tube failed). ``status`` is about the count: where it is 0 or 3 and X is NaN, the count has no
+        route to cells/µL. A visit without any counted tube is a row of status 2.
 
     Raises
     ------
@@ -89,6 +94,11 @@ def build_visits(
     below = counts["below_lloq"].astype("boolean").fillna(False).to_numpy(dtype=np.bool_)
     counted = counts["status"].eq(ESTIMATED).to_numpy()
     status[rows, columns] = np.where(counted, np.where(below, BELOW_LLOQ, COUNTED), NOT_COUNTED)
+    if failed is not None:
+        require_columns(failed, ("subject", "visit", "strategy", "population"), "failed")
+        lost = _positions(failed, obs, var)
+        lost = lost[status[lost[:, 0], lost[:, 1]] == NOT_MEASURED]
+        status[lost[:, 0], lost[:, 1]] = TUBE_FAILED
     notes: dict[str, Any] = _nested(provenance or {})
     notes["missing_visits"] = np.array(sorted(absent), dtype=object)
     notes["status_codes"] = {str(code): meaning for code, meaning in STATUS_CODES.items()}
@@ -96,6 +106,14 @@ def build_visits(
     visits = AnnData(X=cells, obs=obs, var=var, layers={**layers, "status": status}, uns={"il2cyto": notes})
     check_visits(visits)
     return visits
+
+
+def _positions(table: pd.DataFrame, obs: pd.DataFrame, var: pd.DataFrame) -> Any:
+    """Row and column of each row of a table, int ``(n, 2)``, of those that have both."""
+    rows = obs.index.get_indexer(pd.Index(table["subject"].astype(str) + "|" + table["visit"].astype(str)))
+    columns = var.index.get_indexer(pd.Index(table["strategy"].astype(str) + "/" + table["population"].astype(str)))
+    found = np.stack([rows, columns], axis=1)
+    return found[(found >= 0).all(axis=1)]
 
 
 def _obs(visit_table: pd.DataFrame) -> pd.DataFrame:

@@ -20,12 +20,13 @@ LAYERS: Final = ("count", "parent_count", "percent_parent", "cv", "lower", "uppe
 UNIT: Final = "cells/µL"
 
 #: Codes of ``layers["status"]``.
-COUNTED, NOT_COUNTED, NOT_MEASURED, BELOW_LLOQ = 0, 1, 2, 3
+COUNTED, NOT_COUNTED, NOT_MEASURED, BELOW_LLOQ, TUBE_FAILED = 0, 1, 2, 3, 4
 STATUS_CODES: Final = {
     COUNTED: "estimated",
     NOT_COUNTED: "not estimable",
     NOT_MEASURED: "not measured",
     BELOW_LLOQ: "below LLOQ",
+    TUBE_FAILED: "tube failed",
 }
 
 

@@ -1,0 +1,111 @@
+"""What ``result.json`` says of a gated tube: numbers, hashes and declared names, never text out of the file."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from il2cyto import __version__
+from il2cyto.gates import RectangleGate
+from il2cyto.gating import GatingResult
+from il2cyto.sample import Sample
+from il2cyto.steps.counted import bead_slices
+from il2cyto.steps.gates import TubeGates
+from il2cyto.steps.key import RESULT_FORMAT, result_key
+from il2cyto.steps.public import file_texts, plain_number, public_repair
+from il2cyto.study.model import TubeRecord
+
+
+def tube_content(record: TubeRecord, gates: TubeGates, result: GatingResult, parts: dict[str, Any]) -> dict[str, Any]:
+    """Return the content of ``result.json``.
+
+    Parameters
+    ----------
+    record
+        The row of the samples sheet.
+    gates
+        What gated the tube.
+    result
+        Membership and counts.
+    parts
+        All that decides the result, from `key.key_parts`.
+    """
+    sample, strategy = result.sample, gates.strategy
+    return {
+        "format": RESULT_FORMAT,
+        "il2cyto": __version__,
+        "key": result_key(parts),
+        "parts": parts,
+        "tube_id": record.tube_id,
+        "fcs_sha256": parts["file"],
+        "strategy": strategy.id,
+        "strategy_version": strategy.version,
+        "strategy_sha256": strategy.content_hash,
+        "panel_sha256": result.panel.content_hash if result.panel is not None else None,
+        "n_events": sample.n_events,
+        "fcs_version": sample.version,
+        "vol": plain_number(sample.keywords.get("$VOL", "")),
+        "repairs": _repairs(sample),
+        "notes": [*result.notes, *_volume_note(sample), *_dimmed_note(sample)],
+        "missing_markers": list(result.missing_markers),
+        "retained_time_fraction": retained_time_fraction(result),
+        "bead_slices": bead_slices(result, record.count.beads),
+        "counts": _plain(result),
+    }
+
+
+def _repairs(sample: Sample) -> list[list[str | bool]]:
+    texts = file_texts(sample) if sample.repairs else ()
+    return [list(public_repair(repair, texts)) for repair in sample.repairs]
+
+
+def _volume_note(sample: Sample) -> list[str]:
+    text = sample.keywords.get("$VOL", "").strip()
+    return ["$VOL is no number: the file gives no volume"] if text and plain_number(text) is None else []
+
+
+def _dimmed_note(sample: Sample) -> list[str]:
+    # bits above the range in many events are marks of the instrument; in a few they are signal
+    counts = sample.masked_values
+    few = [i for i in counts.nonzero()[0] if 10 * counts[i] < sample.n_events]
+    total, numbers = sum(int(counts[i]) for i in few), ", ".join(str(i + 1) for i in few)
+    said = f"{total} values of parameter(s) {numbers} lie above their range: the mask of the standard makes them dim"
+    return [said] if few else []
+
+
+def _plain(result: GatingResult) -> list[dict[str, Any]]:
+    """The counts of a result as JSON holds them: missing numbers are null."""
+    import pandas as pd
+
+    whole = ("count", "parent_count", "n_undefined")
+    rows: list[dict[str, Any]] = []
+    for row in result.counts.astype(object).to_dict("records"):
+        numbers = {name: None if pd.isna(row[name]) else int(row[name]) for name in whole}
+        percent = None if pd.isna(row["percent_parent"]) else float(row["percent_parent"])
+        rows.append({str(key): value for key, value in row.items()} | numbers | {"percent_parent": percent})
+    return rows
+
+
+def retained_time_fraction(result: GatingResult) -> float | None:
+    """Return the share of the acquisition time that time gates keep; ``None`` where it cannot be told.
+
+    A volumetric count scales the acquired volume by it. Time gates are populations of role ``time_qc``; only ranges on
+    the time channel can be measured.
+    """
+    populations = [p for p in result.strategy.populations if p.role == "time_qc"]
+    if not populations:
+        return 1.0
+    times = [channel.index for channel in result.sample.channels if channel.is_time]
+    if len(populations) != 1 or len(times) != 1 or not result.sample.n_events:
+        return None
+    gate = populations[0].gate
+    if not isinstance(gate, RectangleGate) or len(gate.limits) != 1 or gate.limits[0].dimension.transform is not None:
+        return None
+    time_values = result.sample.linear(times)[:, 0]
+    first, last = float(np.nanmin(time_values)), float(np.nanmax(time_values))
+    if not last > first:
+        return None
+    low = first if gate.limits[0].minimum is None else max(first, gate.limits[0].minimum)
+    high = last if gate.limits[0].maximum is None else min(last, gate.limits[0].maximum)
+    return max(high - low, 0.0) / (last - first)
