@@ -23,8 +23,8 @@ LIBRARIES: Final = ("numpy", "numba", "llvmlite")
 _SOURCES: Final = (
     "kernels", "fcs", "gates", "gating", "transforms", "exchange", "sample.py", "panel.py", "compensation.py",
     "counts/slices.py", "counts/tree.py", "provenance/hashing.py", "report/plotdata.py", "report/density.py",
-    "steps/content.py", "steps/counted.py", "steps/gates.py", "steps/key.py", "steps/pictures.py", "steps/public.py",
-    "steps/tube.py",
+    "steps/content.py", "steps/counted.py", "steps/gates.py", "steps/instrument.py", "steps/key.py", "steps/pictures.py",
+    "steps/public.py", "steps/tube.py",
 )  # fmt: skip
 #: What the parts of a key are called where people read them.
 NAMES: Final = {
