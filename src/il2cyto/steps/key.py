@@ -22,9 +22,9 @@ LIBRARIES: Final = ("numpy", "numba", "llvmlite")
 #: Sources that make the numbers and pictures of a tube; the rest of the package works on finished tubes.
 _SOURCES: Final = (
     "kernels", "fcs", "gates", "gating", "transforms", "exchange", "sample.py", "panel.py", "compensation.py",
-    "counts/slices.py", "counts/tree.py", "provenance/hashing.py", "report/plotdata.py", "report/density.py",
-    "steps/content.py", "steps/counted.py", "steps/gates.py", "steps/instrument.py", "steps/key.py", "steps/pictures.py",
-    "steps/public.py", "steps/tube.py",
+    "counts/slices.py", "counts/tree.py", "deident/vocabulary.py", "provenance/hashing.py", "report/density.py",
+    "report/plotdata.py", "steps/content.py", "steps/counted.py", "steps/gates.py", "steps/instrument.py",
+    "steps/key.py", "steps/pictures.py", "steps/public.py", "steps/tube.py",
 )  # fmt: skip
 #: What the parts of a key are called where people read them.
 NAMES: Final = {
