@@ -73,7 +73,9 @@ def test_a_wide_csv_unmixes_by_least_squares(tmp_path: Path) -> None:
     assert (matrix.detectors, matrix.fluorochromes) == (("A", "B", "C"), ("FITC", "PE"))
     # 2 of FITC and 4 of PE are seen as (2, 5, 4); the second is no mixture: normal equations
     # 1.25 x + 0.5 y = 1.25, 0.5 x + 2 y = 1.5
-    assert matrix.compensate([[2.0, 5.0, 4.0], [1.0, 0.5, 1.0]]) == pytest.approx(np.array([[2, 4], [7 / 9, 5 / 9]]))
+    assert matrix.compensate([[2.0, 5.0, 4.0], [1.0, 0.5, 1.0]]) == pytest.approx(
+        np.array([[2, 4], [7 / 9, 5 / 9]]), rel=1e-14
+    )
 
 
 @pytest.mark.parametrize(
