@@ -82,7 +82,7 @@ class ReportInputs:
         ``tube_id, subject, arm, visit, tube`` of every row of the samples sheet, and where known ``batch``,
         ``instrument`` and ``date`` (of collection); by default those that counts and failures name.
     checks
-        ``checks.csv``, any columns; or ``None``.
+        ``checks.csv``, with at least ``check, value, verdict``; or ``None``.
     strategies
         ``(tube type, strategy)`` of every strategy that was used.
     miflowcyt
@@ -127,6 +127,8 @@ class ReportInputs:
             _need("subjects", self.subjects, ("subject", "arm", "diagnosis"))
         if self.tubes is not None:
             _need("tubes", self.tubes, TUBE_COLUMNS)
+        if self.checks is not None:
+            _need("checks", self.checks, ("check", "value", "verdict"))
         if self.serum is not None:
             _need("serum", self.serum, SERUM_COLUMNS)
         key = ["subject", "visit", "strategy", "population"]

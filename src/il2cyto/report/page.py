@@ -13,6 +13,7 @@ import jinja2
 from markupsafe import Markup
 
 from il2cyto.provenance import atomic_path
+from il2cyto.report.checks import summarise_checks
 from il2cyto.report.flags import group_failures, group_flags
 from il2cyto.report.gates import gate_tables, matrix_table, matrix_values, transform_table
 from il2cyto.report.inputs import ReportInputs
@@ -23,7 +24,7 @@ from il2cyto.report.payload import page_data
 from il2cyto.report.pictures import PictureIndex
 from il2cyto.report.record import InstrumentLog, miflowcyt
 from il2cyto.report.serum import summarise_serum
-from il2cyto.report.tables import check_table, join_table, manifest_tables
+from il2cyto.report.tables import join_table, manifest_tables
 from il2cyto.report.tubes import strategies_of
 
 _SCRIPTS = (
@@ -112,7 +113,7 @@ def report_pieces(inputs: ReportInputs) -> Iterator[str]:
             flags=group_flags(inputs.counts),
             link=None if inputs.link_report is None else join_table(inputs.link_report),
             serum=() if inputs.serum is None else summarise_serum(inputs.serum, visits),
-            checks=None if inputs.checks is None else check_table(inputs.checks),
+            checks=None if inputs.checks is None else summarise_checks(inputs.checks),
             manifest=manifest_tables(inputs.manifest),
             matrices=matrix_table(inputs.strategies),
             matrix_values=matrix_values(inputs.strategies),

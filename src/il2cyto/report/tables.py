@@ -49,29 +49,6 @@ def join_table(report: pd.DataFrame) -> tuple[TextTable, str]:
     return text_table("", ordered), numbers
 
 
-def check_table(checks: pd.DataFrame) -> tuple[TextTable, str]:
-    """Print ``checks.csv`` with what did not pass first, and say how often each outcome occurs.
-
-    Examples
-    --------
-    >>> table, summary = check_table(pd.DataFrame({"check": ["lymphosum", "T sum"], "status": ["ok", "warn"]}))
-    >>> table.rows, summary
-    ((('T sum', 'warn'), ('lymphosum', 'ok')), '1 ok, 1 warn')
-    """
-    column = next((name for name in ("status", "result", "verdict", "outcome") if name in checks.columns), None)
-    if column is None:
-        return text_table("", checks), ""
-    said = checks[column].map(words)
-    ordered = checks.assign(**{column: said}).sort_values(
-        column, key=lambda values: values.isin(_PASSED), kind="stable"
-    )
-    numbers = ", ".join(f"{(said == value).sum()} {value or 'without outcome'}" for value in sorted(set(said)))
-    return text_table("", ordered), numbers
-
-
-_PASSED = ("ok", "pass", "passed", "good", "yes")
-
-
 def manifest_tables(manifest: Mapping[str, Any]) -> tuple[TextTable, ...]:
     """Lay a manifest out: plain values in the first table, then a table per nested part.
 

@@ -46,7 +46,7 @@ def report_inputs(out: Path, study: Study, tables: Tables, manifest: Mapping[str
             columns=["subject", "arm", "diagnosis"],
         ),
         tubes=_tubes(study),
-        checks=getattr(tables, "checks", None),
+        checks=tables.checks,
         strategies=_strategies(study),
         miflowcyt=study.miflowcyt,
     )

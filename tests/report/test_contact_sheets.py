@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from test_browser import CHROMIUM, section, show
 
+from il2cyto.pl import tube_oddness
 from il2cyto.report import build_report
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium to open the page with")
@@ -98,12 +99,24 @@ def deviation(trial, tube_id):
     return found
 
 
+def same_in_notebooks(trial):
+    """What `pl.tube_oddness` says of every tube at the gate CD4."""
+    found = {tube_id: gate for tube_id, plots in trial.plots for gate in plots["gates"] if gate["population"] == CD4}
+    found = {tube_id: gate for tube_id, gate in found.items() if tube_id.endswith("TREG")}
+    spans = tuple(
+        max(gate[axis]["range"][1] for gate in found.values()) - min(gate[axis]["range"][0] for gate in found.values())
+        for axis in "xy"
+    )
+    return dict(zip(found, tube_oddness(list(found.values()), spans), strict=True))
+
+
 def test_the_odd_tube_is_found_and_opened(trial, tmp_path):
     document, console = show(tmp_path, build_report(trial).replace("</body>", ACTIONS), f"#gate=treg/{CD4}")
     assert console == []
     said = document.split('<pre id="said">')[1].split("</pre>")[0].split("|")
     expected = deviation(trial, ODD)
     assert max(expected, key=lambda name: abs(expected[name])) == "x"
+    assert same_in_notebooks(trial)[ODD] == pytest.approx(abs(expected["x"]), rel=1e-4)
     helios = fake_trial.path("treg", "Helios+")
     assert said == [
         "34",

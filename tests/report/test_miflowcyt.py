@@ -135,7 +135,7 @@ def test_hostile_names_of_the_study_are_inert():
         trial,
         strategies=((HOSTILE, strategy),),
         miflowcyt=dict.fromkeys(ITEMS, HOSTILE),
-        checks=trial.counts[["subject"]].head(3).assign(status=HOSTILE),
+        checks=trial.counts[["subject"]].head(3).assign(check=HOSTILE, value=1.0, verdict="fail", reason=HOSTILE),
         tubes=sheet.assign(tube_id=sheet["tube_id"] + HOSTILE, tube=HOSTILE, batch=HOSTILE, instrument=HOSTILE),
     )
     page, plain = Page(build_report(made)), Page(build_report(trial))
