@@ -65,14 +65,19 @@ function tubeFacts(tube) {
   return el("dl", { class: "facts" }, facts.filter(([, value]) => value).map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value))), tube.rate.length ? el("div", {}, el("dt", {}, "Event rate"), el("dd", {}, rateLine(tube, 150, 26))) : null);
 }
 
+const flagsOf = (row) => text(row[GATE.flags]).split(";").filter(Boolean);
+const flagWords = (flag) => flag.replace(/_/g, " ").replace("lloq", "LLOQ").replace("lod", "LOD");
+
 function tubeTree(tube) {
+  /* what every population bears is said once, above the tree */
+  const everywhere = tube.gates.length > 1 ? flagsOf(tube.gates[0]).filter((flag) => tube.gates.every((row) => flagsOf(row).includes(flag))) : [];
   const row = (gate, index) => {
-    const [, path] = data.gates[gate[GATE.gate]], parts = path.split("/"), lost = text(gate[GATE.reason]), loud = text(gate[GATE.flags]).split(";").filter(Boolean);
+    const [, path] = data.gates[gate[GATE.gate]], parts = path.split("/"), lost = text(gate[GATE.reason]), loud = flagsOf(gate).filter((flag) => !everywhere.includes(flag));
     return el("tr", {}, el("th", { scope: "row", style: "padding-left:" + (parts.length - 1) * 16 + "px" }, el("button", { class: "link", title: path.split("/").join(" › "), onclick: () => { const card = byId("gating-cards").children[index]; card.scrollIntoView({ block: "center" }); card.classList.add("here"); setTimeout(() => card.classList.remove("here"), 1500); } }, parts[parts.length - 1])),
       lost ? el("td", { colspan: 4 }, el("i", { class: "lost" }, "not estimable: " + lost)) : [
         el("td", { class: "number" }, whole(gate[GATE.count])), el("td", { class: "number" }, percent(shareOf(gate))), el("td", { class: "number" }, tube.events && gate[GATE.count] !== null ? percent((100 * gate[GATE.count]) / tube.events) : "–"),
         el("td", { class: "number" }, gate[GATE.value] === null ? "–" : [el("b", {}, threeDigits(gate[GATE.value])), el("small", {}, interval(gate[GATE.lower], gate[GATE.upper]))])],
-      el("td", {}, loud.map((flag) => el("span", { class: "badge" }, flag.replace(/_/g, " ").replace("lloq", "LLOQ").replace("lod", "LOD")))));
+      el("td", {}, loud.map((flag) => el("span", { class: "badge" }, flagWords(flag)))));
   };
   return el("table", { class: "tree" }, el("thead", {}, el("tr", {}, el("th", {}, "Population"), el("th", { class: "number" }, "Events"), el("th", { class: "number" }, "% of parent"), el("th", { class: "number" }, "% of all events"), el("th", { class: "number" }, "cells/µL", el("small", {}, "95 % interval")), el("th", {}, "Flags"))), el("tbody", {}, tube.gates.map(row)));
 }
@@ -95,7 +100,7 @@ function drawTube() {
   if (!tube) { byId("gating-tree").replaceChildren(el("p", { class: "none" }, "Choose a tube.")); byId("gating-cards").replaceChildren(); return; }
   byId("gating-bar").append(el("b", {}, tube.id), el("span", {}, describeTube(tube)));
   const said = tube.reason || tube.failure;
-  byId("gating-tree").replaceChildren(...[said ? el("p", { class: tube.state === "failed" ? "notice bad" : "notice" }, (tube.state === "failed" ? "This tube failed: " : "Look at: ") + said) : null, tube.block < 0 ? null : tubeFacts(tube), tube.gates.length ? el("div", { class: "scroll" }, tubeTree(tube)) : el("p", { class: "none" }, "This tube has no pictures.")].filter(Boolean));
+  byId("gating-tree").replaceChildren(...[said ? el("p", { class: tube.state === "failed" ? "notice bad" : "notice" }, (tube.state === "failed" ? "This tube failed: " : "Look at: ") + said) : null, tube.block < 0 ? null : tubeFacts(tube), tube.gates.length ? el("div", { class: "across" }, tubeTree(tube)) : el("p", { class: "none" }, "This tube has no pictures.")].filter(Boolean));
   byId("gating-cards").replaceChildren(...tube.gates.map((_, position) => gateCard(tube, position)));
 }
 
