@@ -324,7 +324,8 @@ def test_a_log_that_was_hashed_anew(out: Path) -> None:
 def test_results_that_are_not_as_the_log_has_them(out: Path) -> None:
     path = out / "tubes" / "S01-BL-T" / "result.json"
     edit(path, '"n_events": 20', '"n_events": 21')
-    assert verify_results(out).problems == ("the result of tube S01-BL-T is not as the log has it",)
+    (problem,) = verify_results(out).problems
+    assert problem.startswith("the result of tube S01-BL-T is not as the log has it")
     edit(path, '"n_events": 21', '"n_events": 20')
     edit(out / "manifest.json", '"n_events": 20', '"n_events": 21')
     assert verify_results(out).problems == ("manifest.json is not as the run wrote it: it was edited",)

@@ -131,7 +131,10 @@ def _changed_results(out: Path, history: History, manifest: Mapping[str, Any]) -
     for tube_id, facts in history.tubes.items():
         there = tube_facts(out, tube_id)
         if there is None or there["result"] != facts["result"]:
-            found.append(f"the result of tube {tube_id} is not as the log has it")
+            found.append(
+                f"the result of tube {tube_id} is not as the log has it: it was edited, or a run was killed before it "
+                "could tell; run again, and the log says which"
+            )
     return found
 
 
