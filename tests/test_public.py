@@ -30,6 +30,7 @@ NAMES = [
     "run_study",
     "simulate_trial",
     "write_fcs",
+    "write_override",
 ]
 HEAVY = ("numpy", "pandas", "numba", "scipy", "matplotlib", "anndata", "rich")
 

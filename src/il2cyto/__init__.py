@@ -31,6 +31,7 @@ _PUBLIC = {
     "run_study": "il2cyto.steps.run",
     "simulate_trial": "il2cyto.simulate",
     "write_fcs": "il2cyto.fcs",
+    "write_override": "il2cyto.steps.overrides",
 }
 
 __all__ = [
@@ -54,6 +55,7 @@ __all__ = [
     "run_study",
     "simulate_trial",
     "write_fcs",
+    "write_override",
 ]
 
 if TYPE_CHECKING:
@@ -68,6 +70,7 @@ if TYPE_CHECKING:
     from il2cyto.sample import Sample
     from il2cyto.serum import read_serum
     from il2cyto.simulate import simulate_trial
+    from il2cyto.steps.overrides import write_override
     from il2cyto.steps.run import run_study
     from il2cyto.steps.study import gate_study
     from il2cyto.study import Study, read_study

@@ -108,7 +108,7 @@ def test_the_words_of_the_page() -> None:
 def test_help_says_what_cannot_be_found() -> None:
     result = CliRunner().invoke(app, ["audit", "verify", "--help"])
     told = " ".join(result.output.split())
-    assert "It cannot find out that both audit.jsonl and manifest.json were written anew" in told
+    assert "It cannot find out that audit.jsonl, il2cyto.log and manifest.json were all written anew" in told
 
 
 def test_nothing_to_check(tmp_path: Path) -> None:

@@ -316,9 +316,21 @@ def test_a_log_that_was_hashed_anew(out: Path) -> None:
     assert f"line {n}: the head of this run does not follow" in verify_results(out).problems[0]
     (out / "audit.jsonl").write_bytes(content)
     rehash(out, other_user)
-    # this is what the documentation says cannot be found without a head that was kept
+    # this is what the documentation says cannot be found without a head that was kept, if il2cyto.log goes too
+    (out / "il2cyto.log").unlink(missing_ok=True)
     assert verify_results(out).problems == ()
     assert "no line has the head" in verify_results(out, kept).problems[0]
+
+
+def test_heads_in_the_log_of_runs(out: Path) -> None:
+    head = verify_results(out).head
+    told = f"2026-03-02T06:05:00.000Z 1 INFO    audit log: 20 entries, head {head}\n"
+    (out / "il2cyto.log").write_text(f"2026-03-02T06:05:00.000Z 1 INFO    run of il2cyto begins\n{told}")
+    assert verify_results(out).problems == ()
+    rehash(out, lambda _, fields: fields.__setitem__("user", "nobody"))
+    assert verify_results(out).problems == (
+        f"il2cyto.log tells the head {head}, which no line has: the log was cut or written anew",
+    )
 
 
 def test_results_that_are_not_as_the_log_has_them(out: Path) -> None:

@@ -25,12 +25,12 @@ def verify(
 ) -> None:
     """Find any line that was edited, removed, inserted or reordered, and an end that was cut.
 
-    The lines are checked against each other, then against the head that manifest.json names and the results themselves.
-    Exit code 0: whole. 1: not. 2: there is nothing to check.
+    The lines are checked against each other, then against the heads that il2cyto.log and manifest.json name and the
+    results themselves. Exit code 0: whole. 1: not. 2: there is nothing to check.
 
-    It cannot find out that both audit.jsonl and manifest.json were written anew, or that lines which no manifest covers
-    yet were cut, or that time, user and reason were changed in a log that was hashed anew. For that keep the head that
-    this command prints outside the folder, and give it back with --head.
+    It cannot find out that audit.jsonl, il2cyto.log and manifest.json were all written anew, or that lines after the
+    last finished run were cut. For that keep the head that this command prints outside the folder, and give it back
+    with --head.
     """
     from il2cyto.steps.audit import verify_results
 

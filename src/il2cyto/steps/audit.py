@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from il2cyto.errors import OutputError, ParameterError
 from il2cyto.provenance import hash_content, hash_file
@@ -15,6 +16,10 @@ from il2cyto.provenance.audit import AUDIT, read_log
 from il2cyto.provenance.chain import ChainError, Entry, walk
 from il2cyto.steps.history import History
 from il2cyto.steps.trail import HEAD, manifest_head, tube_facts
+
+#: The log of runs, which tells the head of each finished one.
+JOURNAL: Final = "il2cyto.log"
+_TOLD_HEAD = re.compile(rb"audit log: [0-9]+ entries, head ([0-9a-f]{64})")
 
 
 @dataclass(frozen=True)
@@ -49,7 +54,7 @@ class Verdict:
 
 
 def verify_results(out: str | Path, head: str | None = None) -> Verdict:
-    """Check an audit log against itself, ``manifest.json``, the results, and a head that was kept elsewhere.
+    """Check an audit log against itself, ``il2cyto.log``, ``manifest.json``, the results, and a head kept elsewhere.
 
     Parameters
     ----------
@@ -83,6 +88,8 @@ def verify_results(out: str | Path, head: str | None = None) -> Verdict:
         problems.append(f"line {history.broken_seal}: the head of this run does not follow from the runs before it")
     if head is not None:
         problems += _against_head(head.strip().lower(), history, hashes)
+    if line is None:
+        problems += _against_journal(out, hashes)
     if not problems:
         found, noted = _against_results(out, history, head)
         problems += found
@@ -98,6 +105,17 @@ def _against_head(head: str, history: History, hashes: set[str]) -> list[str]:
     if head in hashes or head in history.seals:
         return []
     return [f"no line has the head {head}: the end of the log was cut, or it was written anew"]
+
+
+def _against_journal(out: Path, hashes: set[str]) -> list[str]:
+    """Compare with the heads that the log of runs tells; without that log there is nothing to compare."""
+    try:
+        with (out / JOURNAL).open("rb") as stream:
+            told = {match[1].decode() for line in stream if (match := _TOLD_HEAD.search(line))}
+    except OSError:
+        return []
+    gone = sorted(told - hashes)
+    return [f"{JOURNAL} tells the head {gone[0]}, which no line has: the log was cut or written anew"] if gone else []
 
 
 def _against_results(out: Path, history: History, head: str | None) -> tuple[list[str], list[str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +18,8 @@ from il2cyto.steps.gates import load_strategies
 from il2cyto.steps.history import FINISHED, GATES, INPUT, OVERRIDE, STARTED, TUBE, VERSION, History, seal, verb
 from il2cyto.steps.words import with_public_words
 from il2cyto.study.model import GateOverride, Study
+
+logger = logging.getLogger(__name__)
 
 #: Key of the head in ``manifest.json``.
 HEAD: Final = "audit_head"
@@ -124,6 +127,7 @@ class Trail:
             base=history.sealed_base if known else history.base,
             seal=history.seal if known else seal(history.base, digest),
         )
+        logger.info("audit log: %d entries, head %s", history.entries, history.head)
         return history.seal
 
     def _add(self, what: str, **fields: Any) -> None:
