@@ -89,10 +89,8 @@ def verify_results(out: str | Path, head: str | None = None) -> Verdict:
     if head is not None:
         problems += _against_head(head.strip().lower(), history, hashes)
     if line is None:
-        problems += _against_journal(out, hashes)
-    if not problems:
         found, noted = _against_results(out, history, head)
-        problems += found
+        problems += [*found, *_against_journal(out, hashes)]
         notes += noted
     if not history.finished and not problems:
         notes.append("the last run has not finished; what it added is covered by a head from `audit verify` alone")
