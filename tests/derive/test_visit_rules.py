@@ -195,6 +195,22 @@ def test_a_control_who_changes_to_the_treatment(study, windows):
     )
 
 
+@pytest.mark.parametrize(("time", "period"), [("T08:00", 1), ("", 1), ("T10:00", 2)])
+def test_a_sample_on_the_day_of_the_change(study, time, period):
+    samples = [("C", "BL", 1, "T", 1), ("C", "M3", day(91) + time)]
+    path = study(samples, dosing=f"C,{day(91)}T09:00,1,mg,sc,rhIL-2\n")
+    row = visit_table(read_study(path)).iloc[1]
+    assert (row["APERIOD"], row["APERDY"]) == (period, 91 if period == 1 else 1)
+    assert row["AVISIT"] == ("M3" if period == 1 else "UNS0.01")
+    assert row["DSLD"] is pd.NA if period == 1 else row["DSLD"] == 0
+
+
+def test_the_baseline_is_the_last_sample_whatever_its_target(study):
+    yaml = YAML.replace("baseline: true, target_day: 1", "baseline: true, target_day: -9")
+    found = visit_table(read_study(study([("A", "BL", -9), ("A", "BL", -2)], yaml=yaml)))
+    assert table(found, ["AVISIT", "ADY", "AWTDIFF", "ABLFL"]) == [("UNS-0.99", -9, 0, NA), ("BL", -2, 7, "Y")]
+
+
 def test_study_day_one_of_a_control(study):
     def first(*samples):
         return visit_table(read_study(study(list(samples), windows=False)))["ADY"].tolist()
