@@ -127,6 +127,8 @@ def collection_order(tubes: pd.DataFrame) -> pd.DataFrame:
     if "order" in tubes:
         # the study has ordered them, with their times of day
         return tubes.sort_values("order", kind="stable")
+    if len(tubes) == 1:
+        return tubes
     known = tubes["collection_date"].notna() & tubes["collection_date"].ne("")
     order = pd.DataFrame({"date": tubes["collection_date"].astype(str), "id": tubes["tube_id"].astype(str)})
     dated, undated = order[known].sort_values(["date", "id"]).index, order[~known].index

@@ -43,6 +43,13 @@ CHECK_COLUMNS: Final = (
 )
 PASS, WARN, FAIL, NOT_EVALUABLE = "pass", "warn", "fail", "not_evaluable"
 
+_EVENTS = ("count", "parent_count")
+#: Columns of the counts table that checks look at.
+_SEEN = (
+    "subject", "visit", "collection_date", "tube", "tube_id", "population", "name", "definition", "role", *_EVENTS,
+    "cells_per_ul", "reason", "route", "bead_lot",
+)  # fmt: skip
+
 #: Slices of the acquisition by tube id: ``events`` and ``beads`` among them.
 Slices = Mapping[str, Mapping[str, Sequence[int]] | None]
 
@@ -148,14 +155,14 @@ def _views(
         str(values[names.index("tube_id")]): dict(zip(names, values, strict=True))
         for values in tubes.astype(object).itertuples(index=False, name=None)
     }
-    columns = [str(name) for name in counts]
-    for tube_id, group in counts.groupby("tube_id", sort=False):
-        rows = [
-            dict(zip(columns, values, strict=True))
-            for values in group.astype(object).itertuples(index=False, name=None)
-        ]
-        for row in rows:
-            row.update({name: np.nan for name in ("count", "parent_count") if pd.isna(row[name])})
+    # one pass over columns: a table of its own for each tube takes ten times as long
+    whole = {name: counts[name].astype("Float64").to_numpy(np.float64, na_value=np.nan) for name in _EVENTS}
+    columns = {name: whole[name].tolist() if name in whole else counts[name].tolist() for name in _SEEN}
+    grouped: dict[str, list[dict[str, Any]]] = {}
+    for values in zip(*columns.values(), strict=True):
+        row = dict(zip(columns, values, strict=True))
+        grouped.setdefault(row["tube_id"], []).append(row)
+    for tube_id, rows in grouped.items():
         first = str(tube_id)
         if first not in facts:  # a sum bears the ids of its replicates; the facts are those of the first
             first = next(key for key in facts if first.startswith(f"{key}+"))

@@ -107,23 +107,36 @@ def count_table(
         for place, reason in zip(_places(result), result.reasons, strict=True):
             if not reason:
                 histories[place].add(result.history)
-    tables = [
+    # columns are joined before they become a table: a table of its own for each tube takes many times as long
+    parts = [
         _rows(result, limits, percent_of, [len(histories[place]) > 1 for place in _places(result)]) for result in rows
     ]
-    return pd.concat(tables, ignore_index=True)[list(COUNT_COLUMNS)]
+    columns: dict[str, Any] = {}
+    for name in COUNT_COLUMNS:
+        joined = [value for part in parts for value in part[name]]
+        dtype = _DTYPES.get(name) or (tubes[name].dtype if name in (*TUBE_COLUMNS, "strategy") else None)
+        columns[name] = pd.Series(joined, dtype=dtype)
+    return pd.DataFrame(columns)
+
+
+_DTYPES: Final[dict[str, Any]] = {
+    **dict.fromkeys(("n_tubes", "count", "parent_count", "n_undefined"), "Int64"),
+    **dict.fromkeys(("percent_parent", "cells_per_ul", "lower", "upper", "cv", "percent_ancestor"), "float64"),
+    **dict.fromkeys(("cv_lot", "lower_within_lot", "upper_within_lot"), "float64"),
+    "below_lloq": "boolean",
+    "status": object,
+}
 
 
 def _places(result: PerUl) -> list[tuple[str, str, str]]:
     """Subject, strategy and path of each population: what must not change its route from visit to visit."""
     block = result.block
-    return [(block.text("subject"), block.text("strategy"), path) for path in block.paths]
+    subject, strategy = block.text("subject"), block.text("strategy")
+    return [(subject, strategy, path) for path in block.paths]
 
 
 def _empty() -> pd.DataFrame:
-    whole = dict.fromkeys(("n_tubes", "count", "parent_count", "n_undefined"), "Int64")
-    real = ("percent_parent", "cells_per_ul", "lower", "upper", "cv", "percent_ancestor", *COUNT_COLUMNS[-3:])
-    dtypes = {**whole, **dict.fromkeys(real, "float64"), "below_lloq": "boolean"}
-    return pd.DataFrame({column: pd.Series(dtype=dtypes.get(column, object)) for column in COUNT_COLUMNS})
+    return pd.DataFrame({column: pd.Series(dtype=_DTYPES.get(column, object)) for column in COUNT_COLUMNS})
 
 
 def visit_block(blocks: Sequence[Block]) -> int:
@@ -176,10 +189,12 @@ class _Results:
         return blocks[visit_block(blocks)] if blocks else None
 
 
-def _rows(result: PerUl, limits: Limits, percent_of: Sequence[str], changed: Sequence[bool]) -> pd.DataFrame:
+def _rows(result: PerUl, limits: Limits, percent_of: Sequence[str], changed: Sequence[bool]) -> dict[str, Any]:
+    """Columns of the rows of one result, each as long as there are populations."""
     block = result.block
     count, parent = block.counts.sum(axis=1), block.parent_counts.sum(axis=1)
     counted = ~np.isnan(count)
+    n = len(count)
     cells = block.labels["role"].ne("beads").to_numpy() & counted
     above = [nearest_ancestor(path, percent_of) for path in block.paths]
     by_path = {path: float(events) for path, events in zip(block.paths, count, strict=True)}
@@ -192,39 +207,40 @@ def _rows(result: PerUl, limits: Limits, percent_of: Sequence[str], changed: Seq
         ]
         for is_cells, events, other_route in zip(cells, count, changed, strict=True)
     ]
-    first: dict[str, Any] = {column: block.tubes[column].iloc[0] for column in (*TUBE_COLUMNS, "strategy")}
-    columns = {
-        **{name: pd.Series([value] * len(count), dtype=block.tubes[name].dtype) for name, value in first.items()},
-        "tube_id": block.tube_id,
-        "n_tubes": len(block.tubes),
-        **{column: block.labels[column] for column in LABEL_COLUMNS},
+    return {
+        **{name: [block.tubes[name].iloc[0]] * n for name in (*TUBE_COLUMNS, "strategy")},
+        "tube_id": [block.tube_id] * n,
+        "n_tubes": [len(block.tubes)] * n,
+        **{column: block.labels[column].tolist() for column in LABEL_COLUMNS},
         "count": _whole(count),
         "parent_count": _whole(parent),
         "percent_parent": _percent(count, parent),
         "n_undefined": _whole(block.undefined.sum(axis=1)),
-        "route": result.route,
+        "route": [result.route] * n,
         "cells_per_ul": result.estimates.value,
         "lower": result.estimates.lower,
         "upper": result.estimates.upper,
         "cv": result.estimates.cv,
-        "below_lloq": pd.Series(count < limits.lloq_events, dtype="boolean").mask(~cells),
-        "status": np.where(counted, ESTIMATED, NOT_ESTIMABLE).astype(object),
+        "below_lloq": [
+            bool(events < limits.lloq_events) if is_cells else None
+            for events, is_cells in zip(count, cells, strict=True)
+        ],
+        "status": [ESTIMATED if known else NOT_ESTIMABLE for known in counted],
         "reason": result.reasons,
         "flags": [";".join(row) for row in flags],
         "percent_of": above,
         "percent_ancestor": _percent(count, np.array([by_path.get(path, np.nan) for path in above])),
-        "source_tube_id": result.source.block.tube_id if result.source is not None else "",
-        "bead_lot": result.lot,
+        "source_tube_id": [result.source.block.tube_id if result.source is not None else ""] * n,
+        "bead_lot": [result.lot] * n,
         "cv_lot": np.where(np.isnan(result.estimates.value), np.nan, result.cv_lot),
         "lower_within_lot": result.within_lot.lower,
         "upper_within_lot": result.within_lot.upper,
     }
-    return pd.DataFrame(columns)
 
 
 def _percent(count: Floats, parent: Floats) -> Floats:
     return np.where(parent > 0, 100.0 * count / np.where(parent > 0, parent, 1.0), np.nan)
 
 
-def _whole(values: Floats) -> pd.Series:
-    return pd.Series(values).astype("Int64")
+def _whole(values: Floats) -> list[int | None]:
+    return [None if np.isnan(value) else int(value) for value in values]
