@@ -122,6 +122,21 @@ def test_a_route_that_changes_is_a_notice_and_a_flag(again: tuple[Path, Path]) -
     assert {"TBNK", "TREG"} <= set(flagged["tube"])
 
 
+def test_a_tube_that_failed_has_rows_with_its_error(again: tuple[Path, Path]) -> None:
+    study, out = again
+    record = next(one for one in read_study(study / "study.yaml").records if one.tube == "TREG")
+    record.fcs.write_bytes(record.fcs.read_bytes()[:5000])
+    run_study(read_study(study / "study.yaml"), out)
+    table = pd.read_csv(out / "trial_table.csv", keep_default_na=False)
+    rows = table[(table["USUBJID"] == record.subject) & (table["AVISIT"] == record.visit) & (table["tube"] == "TREG")]
+    others = table[(table["tube"] == "TREG") & (table["status"] == "estimated")]
+    assert set(rows["population"]) == set(others["population"])
+    assert set(rows["status"]) == {"not_measured"}
+    assert rows["reason"].str.contains("$TOT announces", regex=False).all()
+    assert record.fcs.name not in (out / "trial_table.csv").read_text(encoding="utf-8")
+    assert set(rows["definition"]) == set(others["definition"])
+
+
 def test_lots_expire_and_failed_checks_are_noticed(again: tuple[Path, Path]) -> None:
     study, out = again
     lot = next(record.bead_lot for record in read_study(study / "study.yaml").records if record.bead_lot)

@@ -234,8 +234,8 @@ def make_tables(study: Study, outcomes: Mapping[str, TubeOutcome], out: Path) ->
     chosen = visit_rows(counts, tubes)
     missing = study.missing_visits()
     numbers = {visit.id: float(visit.number) for visit in study.visits.values()}
-    trial = trial_table(chosen, days, missing, numbers, study.baseline, study.id, checks=study.checks)
     lacking = missing_populations(study, outcomes, counts)
+    trial = trial_table(chosen, days, missing, numbers, study.baseline, study.id, lacking, study.checks)
     manifest = _manifest(study, outcomes, facts)
     visits = build_visits(chosen, days, missing, manifest, failed=lacking[lacking["why"] == TUBE_FAILED])
     serum = read_serum(study.serum) if study.serum_values else None
