@@ -52,12 +52,17 @@ function showTip(event, content) {
 }
 function hideTip() { tip.hidden = true; }
 
-/* A heading that sorts its table: calls back with its key; a second press turns the order round. */
+/* A heading that sorts its table: calls back with its key; a second press turns the order round. The table is drawn anew, so
+   the button that was pressed gets the focus back. */
 function sortHeading(key, order, onSort, attributes, ...content) {
   const state = order.key === key ? (order.down ? "descending" : "ascending") : null;
-  const press = () => onSort({ key, down: order.key === key ? !order.down : false });
-  return el("th", { ...attributes, class: "sortable " + (attributes.class || ""), tabindex: 0, "aria-sort": state, onclick: press,
-    onkeydown: (event) => { if (event.key === "Enter") press(); } }, content);
+  const press = (event) => {
+    const table = event.currentTarget.closest("[id]");
+    onSort({ key, down: order.key === key ? !order.down : false });
+    const again = table && [...table.querySelectorAll("button.sort")].find((one) => one.dataset.key === String(key));
+    if (again) again.focus({ preventScroll: true });
+  };
+  return el("th", { ...attributes, class: "sortable " + (attributes.class || ""), "aria-sort": state, onclick: press }, el("button", { class: "sort", "data-key": key }, content));
 }
 /* Empty values come last in either order. */
 function compare(a, b, down) {
