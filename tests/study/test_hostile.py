@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from study_folder import DOSING, SAMPLES, SERUM, YAML, Folder
 
+from il2cyto.derive import visit_table
 from il2cyto.errors import StudyError
 from il2cyto.study import check_study, read_study
 
@@ -122,3 +123,79 @@ def test_a_worksheet_with_wounds(place, workbook, wounds):
             target.writestr(name, content)
     (place / "samples.xlsx").write_bytes(packed.getvalue())
     _reads_or_refuses(place, _usable(place).replace(b"samples.csv", b"samples.xlsx"))
+
+
+OPTIONS = st.fixed_dictionaries(
+    {},
+    optional={
+        "delimiter": st.sampled_from(["comma", "semicolon", "tab", "space", '"~"', "full-width comma"]),
+        "decimal": st.sampled_from(['"."', '","']),
+        "encoding": st.sampled_from(["utf-8", "utf-16", "utf-16-be", "gb18030", "latin-1", "cp1252"]),
+        "dates": st.sampled_from(['"%d.%m.%Y"', '"%Y%m%d"', '"%d%b%y %H:%M"']),
+    },
+)
+CELLS = st.sampled_from(["", "UNS", "2021-03", "2021-03-01T99:00", "1,5", "１，２", "UN", "0x", '"', "sep=;"]) | (
+    st.sampled_from(["2021-03-01", "01MAR21", "\u0301", "\x00", "é", "9" * 400, "BL", "A", "-0", "1e5"])
+)
+MONTH_3 = "label: Month 3, number: 2, target_day: 91, window: [61, 136]}"
+
+
+@FEW
+@given(
+    options=OPTIONS,
+    windows=st.booleans(),
+    lines=st.lists(st.lists(CELLS, min_size=1, max_size=30).map(",".join), max_size=6),
+    noise=st.binary(max_size=8),
+    encoding=st.sampled_from(["utf-8", "utf-16", "gb18030"]),
+)
+def test_any_sheet_under_any_statement(place, options, windows, lines, noise, encoding):
+    text = "\n".join([SAMPLES.splitlines()[0], *lines, SAMPLES.splitlines()[1]])
+    stated = ", ".join(f"{key}: {value}" for key, value in options.items())
+    yaml = _usable(place).decode() + f"sheets: {{{stated}}}\n"
+    if windows:
+        yaml = yaml.replace(
+            "label: Month 3, number: 2}", "label: Month 3, number: 2, target_day: 91, window: [61, 136]}"
+        )
+        yaml += "visit_assignment: windows\n"
+    _reads_or_refuses(place, yaml.encode(), text.encode(encoding) + noise)
+
+
+@FEW
+@given(
+    rows=st.lists(
+        st.tuples(
+            st.sampled_from(["A", "B"]),
+            st.sampled_from(["BL", "M1", "M3", "UNS", ""]),
+            st.sampled_from(["2021-02-20", "2021-03-01", "2021-03-01T10:00", "2021-03-30", "2021-06-01", "unknown"]),
+            st.sampled_from(["", "latest", "sum"]),
+            st.sampled_from(["", "2021-03-02", "unknown"]),
+        ),
+        min_size=1,
+        max_size=8,
+    ),
+    windows=st.booleans(),
+)
+def test_any_rows_with_dates_and_visits(place, rows, windows):
+    header = "tube_id,subject,arm,diagnosis,age_years,visit,collection_date,tube,fcs,repeat,reference_date\n"
+    arms = {"A": "IL2", "B": "STD"}
+    text = header + "".join(
+        f"t{n},{subject},{arms[subject]},SLE,9,{visit},{day},PCT,f{n},{repeat},{enrolled}\n"
+        for n, (subject, visit, day, repeat, enrolled) in enumerate(rows)
+    )
+    yaml = _usable(place).decode().replace("serum: serum.csv\n", "repeat: latest\n")
+    if windows:
+        yaml = yaml.replace(
+            "label: Month 3, number: 2}", "label: Month 3, number: 2, target_day: 91, window: [61, 136]}"
+        )
+        yaml += "visit_assignment: windows\n"
+    subjects = {subject for subject, *_ in rows}
+    dosing = "subject,date,dose,unit,route,treatment\n" + "".join(
+        f"{subject},2021-03-01 09:00,1,mg,sc,rhIL-2\n{subject},2021-04-01,1,mg,sc,rhIL-2\n"
+        for subject in sorted(subjects)
+    )
+    _reads_or_refuses(place, yaml.encode(), text.encode(), dosing.encode())
+    with contextlib.suppress(StudyError):
+        table = visit_table(read_study(place / "study.yaml"))
+        assert len(table) == len(table[["USUBJID", "AVISIT"]].drop_duplicates())
+        assert set(table["ANL01FL"].dropna()) <= {"Y"}
+        assert (table["ADY"].dropna() != 0).all()
