@@ -35,7 +35,11 @@ def clean_document(
 
     changes = [
         Change(key, DROPPED, FREE_TEXT, shape(" ".join(text)))
-        for key, text in (("description", [document.description or ""]), ("assumptions", document.assumptions))
+        for key, text in (
+            ("description", [document.description or ""]),
+            ("assumptions", document.assumptions),
+            ("miflowcyt", [*document.miflowcyt.values()]),
+        )
         if any(text)
     ]
     if document.title != TITLE:

@@ -44,8 +44,8 @@ function sheetStrip(entries) {
   const shares = known.map((entry) => entry.share), spread = Math.max(...shares) - Math.min(...shares) || 1;
   const low = Math.max(0, Math.min(...shares) - 0.06 * spread), high = Math.min(100, Math.max(...shares) + 0.06 * spread);
   const x = (place) => left + ((place + 0.5) / entries.length) * (width - left - right), y = (share) => height - bottom - ((share - low) / (high - low)) * (height - top - bottom);
-  const parts = straightTicks([0, 1], low, high).filter((_, index, all) => all.length < 5 || index % 2 === 0).flatMap(([at]) => [
-    svg("line", { x1: left, x2: width - right, y1: y(at), y2: y(at), stroke: "#e6ebef" }), svg("text", { x: left - 6, y: y(at) + 4, "text-anchor": "end", "font-size": 11 }, threeDigits(at) + " %")]);
+  const parts = straightTicks([0, 1], low, high).filter((_, index, all) => all.length < 5 || index % 2 === 0).flatMap(([at, label]) => [
+    svg("line", { x1: left, x2: width - right, y1: y(at), y2: y(at), stroke: "#e6ebef" }), svg("text", { x: left - 6, y: y(at) + 4, "text-anchor": "end", "font-size": 11 }, label + " %")]);
   const middle = medianOf(shares);
   parts.push(svg("line", { x1: left, x2: width - right, y1: y(middle), y2: y(middle), stroke: "#5a6978", "stroke-dasharray": "4 3" }));
   /* where the sheet is ordered by visit, subject or batch, a line parts the groups and names them */
