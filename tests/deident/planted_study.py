@@ -19,6 +19,7 @@ title: {title}
 registry: {registry}
 description: {description}
 assumptions: ["{assumption}"]
+miflowcyt: {{contact: "{assumption}"}}
 arms:
   IL2: {{label: "{arm_label}", visits: [BL, M1]}}
   {arm}: {{label: Standard therapy, reference: true}}
