@@ -289,6 +289,17 @@ def test_flags_reach_every_row_of_the_tube_and_those_that_start_from_it() -> Non
     assert not any("lymphosum" in flags for flags in by_tube["C"])
 
 
+def test_flags_travel_along_a_chain_of_chains() -> None:
+    specs = {**SPECS, "ACT": CountSpec("chained", population="Treg", source_tube="TREG", source_population="Treg")}
+    tubes = [
+        (tube("A", "TBNK"), {**TBNK, f"{L}/B": 300}),
+        (tube("B", "TREG"), TREG),
+        (tube("C", "ACT", route="chained"), {"tqc": 60_000, "tqc/Treg": 400, "tqc/Treg/act": 100}),
+    ]
+    flagged = add_check_flags(counts_of(*tubes, specs=specs), check(*tubes, specs=specs))
+    assert "source_lymphosum_fail" in row(flagged, tube_id="C", name="act")["flags"].split(";")
+
+
 def test_a_draw_is_flagged_once() -> None:
     tubes = [(tube("A", "TBNK"), TBNK), (tube("B", "TREG"), {**TREG, f"{L}/live/T": 6000})]
     flagged = add_check_flags(counts_of(*tubes), check(*tubes))

@@ -207,6 +207,13 @@ def test_blood_scales_counts(cells, beads, volume, factor):
     assert one.cv == pytest.approx(other.cv)
 
 
+@given(st.integers(0, 10**5), st.integers(0, 10**5), st.integers(0, 10**5), counting)
+def test_parts_of_a_population_add_up(cd4, cd8, rest, beads):
+    parts = [float(from_beads(n, beads, 50_000, 50, 1, ERRORS).value) for n in (cd4, cd8, rest)]
+    whole = from_beads(cd4 + cd8 + rest, beads, 50_000, 50, 1, ERRORS)
+    assert sum(parts) == pytest.approx(whole.value, rel=1e-12)
+
+
 @given(st.lists(counting, min_size=1, max_size=5), st.randoms())
 def test_replicates_in_any_order(cells, random):
     order = list(range(len(cells)))

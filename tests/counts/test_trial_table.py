@@ -170,6 +170,15 @@ def test_a_visit_without_one_of_its_tubes() -> None:
     assert "tqc" not in set(table["population"])
 
 
+def test_of_two_tubes_the_one_that_failed_does_not_hide_the_other() -> None:
+    told = pd.DataFrame(
+        [("P1", "M1", "TREG", "treg", "tqc/CD4/Treg", "the file ends early")],
+        columns=["subject", "visit", "tube", "strategy", "population", "reason"],
+    )
+    table = trial(both_visits(), days_of(("P1", "BL"), ("P1", "M1")), missing_populations=told)
+    assert row(table, AVISIT="M1", population="tqc/CD4/Treg")["status"] == "estimated"
+
+
 def test_a_missing_visit_has_the_strategy_of_the_subject() -> None:
     counts = counts_of(
         (tube("A", "TREG", strategy="own"), TREG),

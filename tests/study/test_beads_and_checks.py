@@ -40,6 +40,13 @@ def test_a_lot_gives_the_beads_and_its_expiry(folder):
     assert [(notice.line, notice.where, notice.value) for notice in expired] == [(4, "bead_lot", "L1")]
 
 
+@pytest.mark.parametrize(("expiry", "expired"), [("2021-03-01", False), ("2021-02-28", True)])
+def test_the_expiry_is_the_last_day_of_use(folder, expiry, expired):
+    # the first tube was collected on 1 March
+    folder.replace("percent_of", LOTS.replace("2021-03-15", expiry))
+    assert folder.read().records[0].beads_expired is expired
+
+
 @pytest.mark.parametrize(("volume", "beads"), [("", 50500.0), ("25", 25250.0)])
 def test_beads_per_ul(folder, volume, beads):
     folder.replace("percent_of", LOTS).cell(2, "beads_per_test", "").cell(2, "bead_lot", "C77")
