@@ -132,8 +132,8 @@ def yaml_text(text: str) -> str:
 
     Examples
     --------
-    >>> yaml_text("CD4"), yaml_text("it's: debris")
-    ('CD4', '"it\'s: debris"')
+    >>> yaml_text("CD4"), yaml_text("new lot: debris")
+    ('CD4', '"new lot: debris"')
     """
     return _text(text)
 
