@@ -24,6 +24,16 @@ def blood(plan: TrialPlan) -> pd.DataFrame:
     return blood_table(plan)
 
 
+def test_only_populations_of_blood_cells_have_cells_per_ul(blood: pd.DataFrame) -> None:
+    assert blood["cells_per_ul"].notna().all()
+    names = blood.groupby("tube")["name"].agg(set)
+    # singlets hold red cells, leukocytes of a washed tube hold what density separation left
+    assert not {"singlets", "beads", "time_qc"} & names["TBNK"]
+    assert {"leuko", "lympho", "CD4", "NK"} <= names["TBNK"]
+    assert not {"singlets", "leuko"} & names["TREG"]
+    assert {"live", "Treg"} <= names["TREG"]
+
+
 def test_nothing_is_put_in_at_baseline(blood: pd.DataFrame) -> None:
     before = blood[blood["visit"] == "BL"]
     np.testing.assert_allclose(before["fold_put_in"], 1.0)

@@ -12,14 +12,14 @@ import pandas as pd
 import il2cyto
 from il2cyto.simulate import course
 from il2cyto.simulate.analytes import ANALYTES, draw_serum
-from il2cyto.simulate.biology import SLOW_DAYS, SLOW_SHARE, effect
+from il2cyto.simulate.biology import SLOW_DAYS, SLOW_SHARE, VisitTruth, effect
 from il2cyto.simulate.faults import FAULTS
 from il2cyto.simulate.panels import PANELS
 from il2cyto.simulate.phenotypes import cell_classes
 from il2cyto.simulate.plan import TrialPlan
-from il2cyto.simulate.populations import members, population_path
+from il2cyto.simulate.populations import population_path
 from il2cyto.simulate.quantities import CELLS
-from il2cyto.simulate.tube import TubeSpec
+from il2cyto.simulate.tube import TubeSpec, artefacts, blood_cells
 
 
 def blood_table(plan: TrialPlan) -> pd.DataFrame:
@@ -63,19 +63,18 @@ def blood_table(plan: TrialPlan) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*names, "cells_per_ul", "fold_to_baseline", "fold_put_in"])
 
 
-def _per_ul(blood: Any) -> dict[tuple[str, str], float]:
-    counts = {}
-    for panel in PANELS.values():
-        classes = cell_classes(panel, blood)
-        cells = np.array([one.per_ul for one in classes])
-        for name, held in members(panel.name, classes).items():
-            if held.any():
-                counts[panel.name, name] = float(cells[held].sum())
-    return counts
+def _per_ul(blood: VisitTruth) -> dict[tuple[str, str], float]:
+    """Cells/µL of every population that consists of blood cells."""
+    return {
+        (panel.name, name): value
+        for panel in PANELS.values()
+        for name, value in blood_cells(panel, [*cell_classes(panel, blood), *artefacts(panel)]).items()
+        if not np.isnan(value)
+    }
 
 
-def _still(plan: TrialPlan, name: str, visit: str, day: int) -> dict[str, float]:
-    """Quantities of a subject on a day with the deviations of baseline: only treatment and drift have changed."""
+def _still(plan: TrialPlan, name: str, visit: str, day: int) -> VisitTruth:
+    """Blood of a subject on a day with the deviations of baseline: only treatment and drift have changed."""
     subject = plan.subjects[plan.number(name)]
     level = subject.course(day)
     values = {}
@@ -86,7 +85,7 @@ def _still(plan: TrialPlan, name: str, visit: str, day: int) -> dict[str, float]
             + subject.shift(key)
         )
         values[key] = quantity.value(deviation, effect(subject, quantity, day, level))
-    return values
+    return VisitTruth(name, visit, day, level, values, {})
 
 
 def serum_table(plan: TrialPlan) -> pd.DataFrame:

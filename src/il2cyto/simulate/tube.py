@@ -303,10 +303,7 @@ def _true_counts(
     """Events and cells/µL of every population of the tube's tree."""
     per_class = np.bincount(labels, minlength=len(classes))
     sound = np.bincount(labels[faulty == NONE], minlength=len(classes))
-    per_ul = np.array([one.per_ul for one in classes])
-    kinds = np.array([one.kind for one in classes])
-    # dead cells died after the draw: they count as blood cells nowhere, but do not spoil their population
-    blood = {*(_CELL_KINDS if panel.whole_blood else ("lymphocyte",)), DEAD}
+    per_ul = blood_cells(panel, classes)
     rows = [
         {
             "tube_id": spec.tube_id,
@@ -314,8 +311,26 @@ def _true_counts(
             "name": name,
             "events": int(per_class[held].sum()),
             "events_sound": int(sound[held].sum()),
-            "cells_per_ul": float(per_ul[held].sum()) if set(kinds[held].tolist()) <= blood else float("nan"),
+            "cells_per_ul": per_ul[name],
         }
         for name, held in members(panel.name, classes).items()
     ]
     return pd.DataFrame(rows)
+
+
+def blood_cells(panel: TubePanel, classes: list[CellClass]) -> dict[str, float]:
+    """Cells/µL of blood of every population of the tube's tree; NaN where one is not made of blood cells alone.
+
+    Parameters
+    ----------
+    classes
+        Cell classes and `artefacts` of the tube.
+    """
+    per_ul = np.array([one.per_ul for one in classes])
+    kinds = np.array([one.kind for one in classes])
+    # dead cells died after the draw: they count as blood cells nowhere, but do not spoil their population
+    blood = {*(_CELL_KINDS if panel.whole_blood else ("lymphocyte",)), DEAD}
+    return {
+        name: float(per_ul[held].sum()) if set(kinds[held].tolist()) <= blood else float("nan")
+        for name, held in members(panel.name, classes).items()
+    }
