@@ -156,3 +156,16 @@ def test_the_default_trial_has_the_promised_size() -> None:
     assert len(plan.tubes) == (6 * 3 - 1) * 4
     for spec in plan.tubes:
         assert spec.lymphocytes == (12_000 if spec.panel == "TBNK" else 50_000)
+
+
+def test_files_of_an_earlier_run_do_not_stay(tmp_path: Path) -> None:
+    simulate_trial(tmp_path, **{**SMALL, "n_subjects": 4, "visits": ("BL", "M1"), "missing_visits": 0})
+    simulate_trial(tmp_path, **{**SMALL, "n_subjects": 2, "visits": ("BL",), "missing_visits": 0})
+    assert len(list((tmp_path / "fcs").iterdir())) == len(list((tmp_path / "truth" / "labels").iterdir())) == 8
+
+
+def test_a_person_hears_how_far_it_is(tmp_path: Path) -> None:
+    seen: list[tuple[int, int]] = []
+    design = {**SMALL, "n_subjects": 2, "visits": ("BL",), "missing_visits": 0}
+    simulate_trial(tmp_path, **design, done=lambda n, total: seen.append((n, total)))
+    assert seen == [(n, 8) for n in range(1, 9)]

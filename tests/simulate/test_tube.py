@@ -211,6 +211,21 @@ def test_a_batch_shifts_gains_and_spillover_and_its_own_matrix_undoes_both(blood
     np.testing.assert_array_equal(none.events, plain.events)
 
 
+def test_the_matrix_of_a_file_is_spilled_light_after_amplification() -> None:
+    batch = batch_of(4.0)
+    rng = np.random.default_rng(3)
+    for panel in PANELS.values():
+        gain = np.array([batch.gains[one.channel] for one in panel.detectors])
+        light = rng.uniform(0, 1e4, (20, len(gain)))
+        # the light of a dye spills by its optics, then each detector amplifies what reaches it
+        reached = (light @ batch.spillover(panel)) * gain
+        np.testing.assert_allclose((light * gain) @ batch.stored_spillover(panel), reached, rtol=2e-3)
+        # and compensation by the file's matrix gives amplified light back, dye by dye
+        np.testing.assert_allclose(
+            np.linalg.solve(batch.stored_spillover(panel).T, reached.T).T, light * gain, rtol=2e-3, atol=20
+        )
+
+
 def test_a_stain_without_a_marker_has_the_same_cells_and_no_light(blood: VisitTruth) -> None:
     tube = make(blood, "TREG", 20_000, omitted="CD25")
     treg = np.array([one.startswith("Treg") for one in tube.label_names])[tube.labels]
