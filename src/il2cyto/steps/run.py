@@ -242,10 +242,13 @@ def make_tables(study: Study, outcomes: Mapping[str, TubeOutcome], out: Path) ->
     linked = link(visits, serum) if serum is not None else None
     # what stands apart from the per-visit analysis is in every table, and in no model
     analysed = visits[(visits.obs["ANL01FL"] == "Y").to_numpy()].copy()
+    # a study that has begun may lack them still; a model without them says what it lacks
+    baseline = study.baseline if study.baseline in set(analysed.obs["AVISIT"]) else None
+    reference = study.reference_arm if study.reference_arm in set(analysed.obs["ARM"]) else None
     model = change_from_baseline(
         analysed,
-        baseline=study.baseline,
-        reference_arm=study.reference_arm,
+        baseline=baseline,
+        reference_arm=reference,
         populations=study.model_populations or None,
     )
     surplus = _surplus(study)
