@@ -6,7 +6,8 @@ A small trial is simulated and run undisturbed, with one job. Then runs of the s
 in one results folder, which is emptied whenever a run comes to its end before it is hit:
 
 group
-    SIGKILL to the run and all its workers, at a random moment from its start to its end.
+    SIGKILL to the run and all its workers, at a random moment: by the clock, or a split second after a random file has
+    come into being, so that the moments in which files are written are hit often.
 main
     SIGKILL to the main process alone; its workers must neither live on nor write beside the next run.
 worker
@@ -71,16 +72,32 @@ def workers(pid: int) -> list[int]:
     return found
 
 
-def pause(process: subprocess.Popen[str], seconds: float) -> bool:
-    """Wait; return whether the run still goes on then."""
+def pause(process: subprocess.Popen[str], out: Path, names: list[str], span: float, chance: random.Random) -> bool:
+    """Wait for a random moment; return whether the run still goes on then."""
+    if chance.random() < 0.25:
+        awaited, further = "", chance.uniform(0.0, span)
+    else:
+        awaited, further = chance.choice(names), chance.expovariate(4.0)
+    before = stamp(out / awaited)
+    while awaited and process.poll() is None and stamp(out / awaited) == before:
+        time.sleep(0.005)
     try:
-        process.wait(seconds)
+        process.wait(further)
     except subprocess.TimeoutExpired:
         return True
     return False
 
 
-def disturb(kind: str, study: Path, out: Path, jobs: int, span: float, chance: random.Random) -> str:
+def stamp(path: Path) -> tuple[int, int]:
+    """Whether a file is there, and which one."""
+    try:
+        found = path.stat()
+    except OSError:
+        return (0, 0)
+    return (found.st_ino, found.st_mtime_ns)
+
+
+def disturb(kind: str, study: Path, out: Path, names: list[str], jobs: int, span: float, chance: random.Random) -> str:
     """Disturb one run; return what happened, ``""`` if it had ended before it was hit."""
     if kind == "disk":
         limit = chance.choice([2_000, 20_000, 60_000, 100_000, 150_000, 250_000, 400_000])
@@ -93,7 +110,7 @@ def disturb(kind: str, study: Path, out: Path, jobs: int, span: float, chance: r
         assert "Traceback" not in told, told
         return f"no file beyond {limit} bytes"
     process = start(study, out, jobs)
-    if not pause(process, chance.uniform(0.0, span)):
+    if not pause(process, out, names, span, chance):
         process.communicate()
         return ""
     try:
@@ -111,7 +128,10 @@ def disturb(kind: str, study: Path, out: Path, jobs: int, span: float, chance: r
     except ProcessLookupError:
         return ""
     process.communicate()
-    return f"after {len(list(out.glob('tubes/*/result.json')))} tubes" if out.exists() else "at once"
+    tubes = len(list(out.glob("tubes/*/result.json")))
+    parts = list(out.rglob(".il2cyto-part-*"))
+    tables = [path for path in out.glob("*") if path.is_file() and path.name not in EXEMPT and path not in parts]
+    return f"with {tubes} tubes and {len(tables)} tables written{', and a file in writing' if parts else ''}"
 
 
 def whole(out: Path) -> None:
@@ -146,6 +166,9 @@ def main() -> None:
         assert start(study, folder / "undisturbed", 1).wait() == 0
         span = time.monotonic() - began
         expected = digest(folder / "undisturbed")
+        # results of tubes as often as everything that is made of them
+        tubes = [name for name in expected if name.startswith("tubes/") and name.endswith("result.json")]
+        moments = [*tubes, *tubes, *(name for name in expected if "/" not in name)]
         n_tubes = len(list((folder / "undisturbed" / "tubes").iterdir()))
         print(f"{n_tubes} tubes, {len(expected)} result files; an undisturbed run takes {span:.0f} s", flush=True)
         out = folder / "disturbed"
@@ -158,7 +181,7 @@ def main() -> None:
             for kind in cycle:
                 happened = ""
                 while not happened:
-                    happened = disturb(kind, study, out, chance.choice([1, 2]), span, chance)
+                    happened = disturb(kind, study, out, moments, chance.choice([1, 2]), span, chance)
                     whole(out)
                     if not happened:
                         ended += 1

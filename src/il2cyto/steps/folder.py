@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from il2cyto.errors import OutputError
-from il2cyto.provenance import sweep, write_text
+from il2cyto.provenance import no_room, sweep, write_text
 from il2cyto.provenance.lock import Holder, hold, holder
 from il2cyto.steps.key import RESULT_FORMAT
 from il2cyto.steps.results import DiskError, writing
@@ -84,13 +85,26 @@ def results_folder(out: Path, study_id: str, what: str, *, shared: bool = False)
 
 @contextmanager
 def _disk(out: Path) -> Iterator[None]:
+    hook = sys.unraisablehook
+
+    def quiet(told: sys.UnraisableHookArgs) -> None:
+        # HDF5 tries to finish its file whenever one of its objects goes, and would complain each time
+        if told.exc_value is None or not no_room(told.exc_value):
+            hook(told)
+
+    sys.unraisablehook = quiet
     try:
         with writing(out):
             yield
+        sys.unraisablehook = hook
     except DiskError as error:
+        # objects of HDF5 live on in the traceback, so the quiet hook stays
         raise DiskError(
             f"{error}. What was finished is kept; make room and give the same command again: it goes on from there"
         ) from error
+    except BaseException:
+        sys.unraisablehook = hook
+        raise
 
 
 def results_format(out: Path) -> int | None:

@@ -237,7 +237,8 @@ def make_tables(study: Study, outcomes: Mapping[str, TubeOutcome], out: Path) ->
     lacking = missing_populations(study, outcomes, counts)
     trial = trial_table(chosen, days, missing, numbers, study.baseline, study.id, lacking, study.checks)
     manifest = _manifest(study, outcomes, facts)
-    visits = build_visits(chosen, days, missing, manifest, failed=lacking[lacking["why"] == TUBE_FAILED])
+    provenance = {**manifest, "tubes": _columns(manifest["tubes"])}
+    visits = build_visits(chosen, days, missing, provenance, failed=lacking[lacking["why"] == TUBE_FAILED])
     serum = read_serum(study.serum) if study.serum_values else None
     linked = link(visits, serum) if serum is not None else None
     # what stands apart from the per-visit analysis is in every table, and in no model
@@ -260,6 +261,19 @@ def make_tables(study: Study, outcomes: Mapping[str, TubeOutcome], out: Path) ->
         counts, wide, chosen, checks, trial, visits, serum, linked, model, findings, failures, paths, missing, lacking
     )
     return tables, manifest
+
+
+def _columns(tubes: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """The tubes of a manifest as columns: as a mapping of mappings, thousands of them would take HDF5 a minute."""
+    import numpy as np
+
+    texts = ("fcs_sha256", "strategy", "strategy_version", "strategy_sha256", "panel_sha256", "key", "failed")
+    events = [tube.get("n_events") for tube in tubes.values()]
+    return {
+        "tube_id": np.array(list(tubes), dtype=object),
+        "n_events": np.array([np.nan if one is None else one for one in events], dtype=np.float64),
+        **{name: np.array([tube.get(name) or "" for tube in tubes.values()], dtype=object) for name in texts},
+    }
 
 
 def _surplus(study: Study) -> list[Surplus]:

@@ -27,8 +27,8 @@ def gate_study(study: Study, *, jobs: int = 1) -> AnnData:
     Returns
     -------
     AnnData
-        obs = subject × visit, var = strategy/population, ``X`` = cells/µL; see `visits.build_visits`. Tubes that
-        failed are listed in ``uns["il2cyto"]["tubes"]``; `run_study` writes all tables.
+        obs = subject × visit, var = strategy/population, ``X`` = cells/µL; see `visits.build_visits`. What
+        became of each tube is told in ``uns["il2cyto"]["tubes"]``, one array per column; `run_study` writes all tables.
     """
     with tempfile.TemporaryDirectory() as folder:
         outcomes = gate_records(study.records, Path(folder), jobs=jobs)
