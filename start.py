@@ -39,6 +39,7 @@ COMMANDS = (
     "convert",
     "recount",
     "simulate",
+    "audit",
 )
 #: FlowKit, the oracle of some tests, needs pandas below 3; pyproject.toml asks for it on Python 3.11 only.
 TEST_EXTRAS = ("test", "oracle")
