@@ -94,6 +94,16 @@ populations:
     gate: {{type: rectangle, dims: [{{marker: "{marker}", min: 50, units: linear}}], view: ["{marker}", "FSC-A"]}}
   - {{name: others, parent: lympho, gate: {{type: boolean, op: not, of: ["{population}"]}}}}
 """
+OVERRIDE = """\
+# {comment}
+scope: {{tubes: [A-BL, A-M1]}}
+author: "{author}"
+reason: "{reason}"
+time: 2026-03-02T14:05+08:00
+populations:
+  - name: "{population}"  # {comment}
+    gate: {{type: rectangle, dims: [{{marker: "{marker}", min: 70.25, units: linear}}]}}
+"""
 #: Texts of the yaml files and the panel that a person types, as they are without a plant.
 TEXTS = {
     "study": {
@@ -107,6 +117,10 @@ TEXTS = {
         "axis": "SSC-A", "definition": "il2cyto.lympho.v1", "population": "Treg", "marker": "CD25",
     },
     "panel": {"marker": "CD25", "channel": "Odd-A", "fluorochrome": "PE", "alias": "IL-2Ra"},
+    "override": {
+        "comment": "see the notebook", "author": "Ann Other", "reason": "another lot", "file": "moved",
+        "population": "Treg", "marker": "CD25",
+    },
 }  # fmt: skip
 SHEETS = {"samples": SAMPLES, "dosing": DOSING, "serum": SERUM, "clinical": CLINICAL}
 CHANNELS = ("Time", "FSC-A", "B525-A", "R660-A", "Odd-A")
@@ -199,6 +213,7 @@ class Planted:
             f"gating/{self.texts['study']['strategy_folder']}/panel.csv": PANEL.format(**self.texts["panel"]),
             f"gating/{self.texts['study']['strategy_folder']}/m.csv": "B525-A,Odd-A\n1,0.1\n0.05,1\n",
             f"gating/{self.texts['study']['panel_file']}.csv": PANEL.format(**self.texts["panel"]),
+            f"overrides/{self.texts['override']['file']}.yaml": OVERRIDE.format(**self.texts["override"]),
         }
         if self.workbook:
             text["study.yaml"] = text["study.yaml"].replace("samples.csv", "samples.xlsx")
@@ -304,9 +319,13 @@ def plant(study: Planted, place: tuple[str, ...], name: str, encoding: str) -> N
 _IDENTIFIERS = {
     ("study", "study"), ("study", "arm"), ("study", "visit"), ("study", "tube"), ("strategy", "matrix"),
     ("strategy", "transform"), ("strategy", "axis"), ("study", "strategy_folder"), ("study", "panel_file"),
+    ("override", "file"),
 }  # fmt: skip
 #: One thing under several keys: a population and a marker that other files refer to.
-_SAME = ({("study", "population"), ("strategy", "population")}, {("strategy", "marker"), ("panel", "marker")})
+_SAME = (
+    {("study", "population"), ("strategy", "population"), ("override", "population")},
+    {("strategy", "marker"), ("panel", "marker"), ("override", "marker")},
+)
 
 
 def _together(texts: Mapping[str, dict[str, str]], file: str, key: str) -> list[dict[str, str]]:

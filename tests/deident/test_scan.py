@@ -106,7 +106,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeyp
     assert run(str(source), out) == 2
     assert run() == 2
     assert run(str(source), out, "--key", key, "--map", str(tmp_path / "safe" / "map.csv")) == 0
-    assert "13 files written" in capsys.readouterr().err
+    assert "14 files written" in capsys.readouterr().err
     assert run(out, "--scan") == 0
     assert run(str(source), out, "--key", key) == 2
     (source / "raw" / "bad.fcs").write_bytes(b"FCS3.1")

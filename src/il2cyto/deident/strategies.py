@@ -86,7 +86,7 @@ def clean_strategy(path: Path, names: Names, files: Mapping[str, str]) -> dict[s
     """
     if path.is_file():
         return {"strategy.xml": _clean_xml(path, names, files)}
-    tree = _tree(path / "strategy.yaml", path.name)
+    tree = _tree((path / "strategy.yaml").read_bytes(), "strategy.yaml", path.name)
     written: dict[str, str] = {}
     content: dict[str, Any] = {key: _scalar(tree.entries[key], names) for key in _TOP if key in tree.entries}
     content |= _definitions(path, tree, names, "matrix", written)
@@ -101,11 +101,24 @@ def clean_strategy(path: Path, names: Names, files: Mapping[str, str]) -> dict[s
     return written
 
 
-def _tree(file: Path, folder: str) -> MappingNode:
+def clean_gates(content: bytes, names: Names) -> dict[str, Any]:
+    """Return the gates of an override of a study, ``compensation`` and ``populations``: geometry as it stands.
+
+    Raises
+    ------
+    StrategyError
+        If it cannot be read.
+    """
+    tree = _tree(content, "override.yaml", "overrides")
+    clean = {"compensation": _scalar(tree.entries["compensation"], names)} if "compensation" in tree.entries else {}
+    return clean | {"populations": _clean(tree.entries.get("populations", Sequence(1)), names)}
+
+
+def _tree(content: bytes, file: str, folder: str) -> MappingNode:
     findings = Findings()
-    tree = read_tree(file.read_bytes(), file.name, findings)
+    tree = read_tree(content, file, findings)
     if findings.problems or not isinstance(tree, MappingNode):
-        raise StrategyError("{file}: {yaml} cannot be read", file=folder, yaml=file.name)
+        raise StrategyError("{file}: {yaml} cannot be read", file=folder, yaml=file)
     return tree
 
 
@@ -127,7 +140,7 @@ def _definitions(path: Path, tree: MappingNode, names: Names, prefix: str, writt
 
 def _override(folder: Path, file: Path, name: str, names: Names, files: Mapping[str, str]) -> dict[str, str]:
     """One override under a new name, for those of its files that the study has; remarks of people are left out."""
-    tree = _tree(file, folder.name)
+    tree = _tree(file.read_bytes(), file.name, folder.name)
     listed = tree.entries.get("files")
     texts = [item.text.strip() for item in listed.items if isinstance(item, Scalar)] if _is_list(listed) else []
     kept = [files[text] for text in texts if text in files]

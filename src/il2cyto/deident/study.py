@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from il2cyto.deident.document import clean_document, comments
 from il2cyto.deident.names import Names
 from il2cyto.deident.outcome import Outcome
+from il2cyto.deident.overrides import clean_overrides, kept_tubes
 from il2cyto.deident.references import clean_references
 from il2cyto.deident.sheets import DOSING, SAMPLES, SERUM, Declared, clean_table
 from il2cyto.deident.strategies import render_yaml
@@ -97,6 +98,7 @@ def clean_study(path: Path, data_root: Path | None, names: Names, trusted: Calla
     )
     written = []
     kept: frozenset[str] | None = None
+    samples = ""
     for name, table in tables.items():
         file, place = document.sheets[name]
         lines = {problem.line for problem in problems if problem.file == file and problem.where != "comment"}
@@ -110,7 +112,10 @@ def clean_study(path: Path, data_root: Path | None, names: Names, trusted: Calla
             continue
         outcome.add(f"{name}.csv", "sheet", place, clean.text, clean.changes)
         written.append(name)
-        kept = clean.subjects if name == "samples" else kept
+        if name == "samples":
+            kept, samples = clean.subjects, clean.text
+    tube_strategies = {declared.tubes[tube]: text for tube, text in references.strategies.items()}
+    clean_overrides(path.parent.resolve(), kept_tubes(samples, tube_strategies), references.cells, outcome, names)
     content, changes = clean_document(document, declared, references, names, written)
     outcome.add("study.yaml", "study", path, render_yaml(content), [*changes, *comments(path)])
     return CleanStudy(outcome, subjects, document.roots.data, declared)

@@ -60,7 +60,7 @@ def read_overrides(
         Receives every problem: unknown tubes, subjects, batches and templates, a missing reason, author or time, and
         two overrides of one level that move the same gate of the same tube.
     """
-    found = [one for path in _files(folder, findings) if (one := _read(path, findings)) is not None]
+    found = [one for path in override_files(folder, findings) if (one := _read(path, findings)) is not None]
     read = [replace(one, override=scoped) for one in found if (scoped := _scoped(one, records, findings)) is not None]
     touched = {record.tube_id: [one for one in read if touches(one.override, record)] for record in records}
     _check_conflicts(records, touched, findings)
@@ -76,7 +76,8 @@ def touches(override: GateOverride, record: TubeRecord) -> bool:
     return inside.get(override.level, record.tube_id in override.scope)
 
 
-def _files(folder: Path, findings: Findings) -> list[Path]:
+def override_files(folder: Path, findings: Findings) -> list[Path]:
+    """Return the files of ``overrides/`` in a study folder, by name; anything else in there goes to `findings`."""
     try:
         paths = sorted((folder / FOLDER).iterdir()) if (folder / FOLDER).is_dir() else []
     except OSError as error:
@@ -126,6 +127,12 @@ def parse_override(name: str, content: bytes, records: Sequence[TubeRecord], fin
     """
     read = _parse(name, content, findings)
     return None if read is None else _scoped(read, records, findings)
+
+
+def parse_unscoped(name: str, content: bytes, findings: Findings) -> GateOverride | None:
+    """Return the override that a file holds as it stands, not held against a samples sheet; see `parse_override`."""
+    read = _parse(name, content, findings)
+    return None if read is None else read.override
 
 
 def with_override(record: TubeRecord, override: GateOverride) -> TubeRecord:
