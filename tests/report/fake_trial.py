@@ -230,7 +230,27 @@ def make_inputs(seed: int = 1, *, with_plots: bool = True) -> ReportInputs:
         assumptions=("Blood was drawn before the dose of the day.", "Tubes were stained within 24 hours."),
         plots=plots,
         default_population="treg/" + path("treg", "Treg"),
+        overrides=_overrides(),
     )
+
+
+def _overrides() -> pd.DataFrame:
+    """Treg of one subject, of which one tube has a gate of its own; and a gate of one batch."""
+    treg, cd4 = path("treg", "Treg"), path("treg", "CD4")
+    lot = ("Ann Other", "2026-03-02T06:05:00Z", "CD25 was stained with a new lot; see 批号 7")
+    tube = ("Bo Chen", "2026-03-04T01:00:00Z", "the population is dim in this tube")
+    rows = [
+        ("P003-BL-TREG", "P003", "BL", "TREG", "treg", treg, "p003", "subject", "a narrower override holds", *lot),
+        ("P003-BL-TREG", "P003", "BL", "TREG", "treg", treg, "dim", "tube", "applied", *tube),
+        ("P003-BL-TREG", "P003", "BL", "TREG", "treg", cd4, "batch-2", "batch", "applied", *lot),
+        ("P003-W12-TREG", "P003", "W12", "TREG", "treg", treg, "p003", "subject", "applied", *lot),
+        ("P003-W24-TREG", "P003", "W24", "TREG", "treg", treg, "p003", "subject", "applied", *lot),
+    ]
+    columns = [
+        "tube_id", "subject", "visit", "tube", "strategy", "population", "override", "level", "status", "author",
+        "time", "reason",
+    ]  # fmt: skip
+    return pd.DataFrame(rows, columns=columns, dtype=object)
 
 
 def _failures() -> pd.DataFrame:

@@ -78,6 +78,16 @@ def test_a_link_opens_a_tube_and_draws_it(opened):
     assert re.search(r'<li role="option" aria-selected="true"[^>]*>P003 · Baseline · TREG', gating)
 
 
+def test_gates_that_are_no_longer_the_strategys_are_marked(opened):
+    tree = section(opened[0], "gating").split('<table class="tree">')[1].split("</table>")[0]
+    rows = {re.search(r"<button[^>]*>([^<]+)<", row)[1]: row for row in tree.split("<tr>")[2:]}
+    marked = {name: re.search(r">corrected</span><small[^>]*>([^<]+)<", row) for name, row in rows.items()}
+    assert {name: said[1] for name, said in marked.items() if said} == {
+        "CD4": "for this batch, Ann Other, 2026-03-02T06:05:00Z: CD25 was stained with a new lot; see 批号 7",
+        "Treg": "for this tube, Bo Chen, 2026-03-04T01:00:00Z: the population is dim in this tube",
+    }
+
+
 def test_counts_are_printed_with_three_digits(opened, trial):
     counts = section(opened[0], "counts")
     table = trial.visit_counts

@@ -149,9 +149,11 @@ def hostile_inputs():
         "parent_count": None,
         "percent_parent": None,
     }
+    overrides = pd.DataFrame(HOSTILE, index=[0], columns=trial.overrides.columns).assign(status="applied")
     return replace(
         trial,
         **changed,
+        overrides=overrides,
         study_id=HOSTILE,
         title=HOSTILE,
         registry=HOSTILE,
@@ -172,6 +174,8 @@ def test_hostile_text_is_inert(html, page):
     assert not [a for a in attacked.attributes if a[1].startswith("on")]
     blocks = [json.loads(text) for attributes, text in attacked.scripts if attributes.get("type")]
     assert blocks[1]["arms"][0]["label"] == HOSTILE
+    (tube,) = [tube for tube in blocks[1]["tubes"] if "moved" in tube]
+    assert [blocks[1]["texts"][said] for said in tube["moved"][0][1:]] == [HOSTILE] * 4
     assert blocks[0] == [[0, "", 0]]
     (tube,) = [tube for tube in blocks[1]["tubes"] if tube["gates"]]
     assert blocks[1]["texts"][tube["gates"][0][13]] == HOSTILE

@@ -23,6 +23,9 @@ MODEL_COLUMNS = (
     "ratio_to_baseline", "lower", "upper", "p_value", "method", "status", "reason",
 )  # fmt: skip
 TUBE_COLUMNS = ("tube_id", "subject", "arm", "visit", "tube")
+OVERRIDE_COLUMNS = (
+    "tube_id", "strategy", "population", "override", "level", "status", "author", "time", "reason",
+)  # fmt: skip
 SERUM_COLUMNS = ("subject", "visit", "analyte", "value", "censor", "unit")
 
 
@@ -87,6 +90,8 @@ class ReportInputs:
         ``(tube type, strategy)`` of every strategy that was used.
     miflowcyt
         What the study says for its MIFlowCyt record, by the keys of `il2cyto.study.miflowcyt.ITEMS`.
+    overrides
+        ``overrides.csv``: gates of tubes that overrides of the study move; or ``None``.
 
     Raises
     ------
@@ -115,6 +120,7 @@ class ReportInputs:
     checks: pd.DataFrame | None = None
     strategies: tuple[tuple[str, GatingStrategy], ...] = ()
     miflowcyt: Mapping[str, str] = field(default_factory=dict)
+    overrides: pd.DataFrame | None = None
 
     def __post_init__(self) -> None:
         _need("counts", self.counts, COUNT_COLUMNS)
@@ -129,6 +135,8 @@ class ReportInputs:
             _need("tubes", self.tubes, TUBE_COLUMNS)
         if self.checks is not None:
             _need("checks", self.checks, ("check", "value", "verdict"))
+        if self.overrides is not None:
+            _need("overrides", self.overrides, OVERRIDE_COLUMNS)
         if self.serum is not None:
             _need("serum", self.serum, SERUM_COLUMNS)
         key = ["subject", "visit", "strategy", "population"]

@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from il2cyto.provenance import atomic_path
 from il2cyto.report.checks import summarise_checks
+from il2cyto.report.corrections import list_corrections
 from il2cyto.report.flags import group_failures, group_flags
 from il2cyto.report.gates import gate_tables, matrix_table, matrix_values, transform_table
 from il2cyto.report.inputs import ReportInputs
@@ -114,6 +115,7 @@ def report_pieces(inputs: ReportInputs) -> Iterator[str]:
             link=None if inputs.link_report is None else join_table(inputs.link_report),
             serum=() if inputs.serum is None else summarise_serum(inputs.serum, visits),
             checks=None if inputs.checks is None else summarise_checks(inputs.checks),
+            corrections=None if inputs.overrides is None else list_corrections(inputs.overrides),
             manifest=manifest_tables(inputs.manifest),
             matrices=matrix_table(inputs.strategies),
             matrix_values=matrix_values(inputs.strategies),

@@ -35,6 +35,7 @@ def page_data(inputs: ReportInputs, index: PictureIndex) -> dict[str, Any]:
     ancestor]`` with positions for the first two and for texts; a row of ``summary`` (and of ``percents``, the
     same of percent of parent) is ``[arm, visit, n, zeros, geometric mean, lower, upper, median]``; a row of
     ``tubes[i].gates`` is that of `pictures.TubeSummary` with ``reason, cells/µL, lower, upper, flags`` behind it;
+    a row of ``tubes[i].moved``, there where overrides move gates, is ``[row of gates, level, author, time, reason]``;
     ``gates[i]`` is ``[strategy, path, scales]``.
     """
     visits = ordered_visits(inputs)

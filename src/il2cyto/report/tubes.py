@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from il2cyto.report.corrections import corrected_gates
 from il2cyto.report.inputs import ReportInputs
 from il2cyto.report.labels import Texts, ordered_visits
 from il2cyto.report.numbers import compact, words
@@ -26,6 +27,7 @@ def tube_entries(inputs: ReportInputs, summaries: Mapping[str, TubeSummary], tex
     strategies = strategies_of(inputs)
     roles = _roles(inputs)
     values = _values(inputs)
+    corrected = corrected_gates(inputs.overrides)
     failed = inputs.failures[inputs.failures["severity"] == "failure"]
     messages = dict(zip(failed["tube_id"].map(words), failed["message"].map(words), strict=True))
     entries = []
@@ -59,6 +61,10 @@ def tube_entries(inputs: ReportInputs, summaries: Mapping[str, TubeSummary], tex
             "beads": _count(summary, strategy, roles, "beads"),
             "gates": numbers,
         }
+        own = corrected.get(tube_id, {})
+        moved = [[place, *map(texts, own[path])] for place, path in enumerate(summary.paths) if path in own]
+        if moved:
+            entry["moved"] = moved
         entries.append((row.subject, entry["visit"], row.tube, tube_id, entry))
     return [entry[-1] for entry in sorted(entries, key=lambda entry: entry[:4])]
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from il2cyto.errors import Il2CytoError
 from il2cyto.gating import GatingStrategy
 from il2cyto.steps.gates import strategy_for
+from il2cyto.steps.overrides import override_table
 from il2cyto.study.model import Study
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ def report_inputs(out: Path, study: Study, tables: Tables, manifest: Mapping[str
         checks=tables.checks,
         strategies=_strategies(study),
         miflowcyt=study.miflowcyt,
+        overrides=override_table(study),
     )
 
 

@@ -71,13 +71,15 @@ const flagWords = (flag) => flag.replace(/_/g, " ").replace("lloq", "LLOQ").repl
 function tubeTree(tube) {
   /* what every population bears is said once, above the tree */
   const everywhere = tube.gates.length > 1 ? flagsOf(tube.gates[0]).filter((flag) => tube.gates.every((row) => flagsOf(row).includes(flag))) : [];
+  const moved = new Map((tube.moved || []).map(([index, ...said]) => [index, said.map(text)]));
+  const correction = ([level, author, time, reason]) => [el("span", { class: "badge flag" }, "corrected"), el("small", { class: "why" }, "for this " + level + ", " + author + ", " + time + ": " + reason)];
   const row = (gate, index) => {
     const [, path] = data.gates[gate[GATE.gate]], parts = path.split("/"), lost = text(gate[GATE.reason]), loud = flagsOf(gate).filter((flag) => !everywhere.includes(flag));
     return el("tr", {}, el("th", { scope: "row", style: "padding-left:" + (parts.length - 1) * 16 + "px" }, el("button", { class: "link", title: path.split("/").join(" › "), onclick: () => { const card = byId("gating-cards").children[index]; card.scrollIntoView({ block: "center" }); card.classList.add("here"); setTimeout(() => card.classList.remove("here"), 1500); } }, parts[parts.length - 1])),
       lost ? el("td", { colspan: 4 }, el("i", { class: "lost" }, "not estimable: " + lost)) : [
         el("td", { class: "number" }, whole(gate[GATE.count])), el("td", { class: "number" }, percent(shareOf(gate))), el("td", { class: "number" }, tube.events && gate[GATE.count] !== null ? percent((100 * gate[GATE.count]) / tube.events) : "–"),
         el("td", { class: "number" }, gate[GATE.value] === null ? "–" : [el("b", {}, threeDigits(gate[GATE.value])), el("small", {}, interval(gate[GATE.lower], gate[GATE.upper]))])],
-      el("td", {}, loud.map((flag) => el("span", { class: "badge" }, flagWords(flag)))));
+      el("td", {}, moved.has(index) ? correction(moved.get(index)) : null, loud.map((flag) => el("span", { class: "badge" }, flagWords(flag)))));
   };
   return el("table", { class: "tree" }, el("thead", {}, el("tr", {}, el("th", {}, "Population"), el("th", { class: "number" }, "Events"), el("th", { class: "number" }, "% of parent"), el("th", { class: "number" }, "% of all events"), el("th", { class: "number" }, "cells/µL", el("small", {}, "95 % interval")), el("th", {}, "Flags"))), el("tbody", {}, tube.gates.map(row)));
 }
