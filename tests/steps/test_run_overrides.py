@@ -62,6 +62,9 @@ def test_only_touched_tubes_change(study: Path, tmp_path: Path) -> None:
     after = run(study, out)
     assert changed(before, after) == {"S01-BL-T"}
     assert (big(out)["S01-BL-T"], big(out)["S02-BL-T"]) == (10, 20)
+    page = (out / "report.html").read_text(encoding="utf-8")
+    assert '"moved":[[0,' in page
+    assert "<td>Ann Other</td>" in page.split('<section id="provenance">')[1]
     # a wider override of the same gate touches the other tubes, and the tube keeps its own gate
     put(study, "{subject: S01, template: gates of x}", "two", 115)
     wider = run(study, out)
