@@ -31,7 +31,8 @@ def test_warming_up_leaves_nothing_to_compile(tmp_path: Path) -> None:
     assert any(before.values())
     panel = (Path(il2cyto.__file__).parents[2] / "gating" / "treg" / "panel.csv").read_text()
     channels = [line.split(",")[1] for line in panel.splitlines()[1:] if line and not line.startswith("#")]
-    names = [name for name in dict.fromkeys([*channels, "FSC-A", "FSC-H", "SSC-A", "Time"]) if name and name != "absent"]
+    every = dict.fromkeys([*channels, "FSC-A", "FSC-H", "SSC-A", "Time"])
+    names = [name for name in every if name and name != "absent"]
     values = np.random.default_rng(0).uniform(1, 1e4, (300, len(names))).astype("f4")
     fluorescent = [name for name in names if name.endswith("-A") and not name.startswith(("FSC", "SSC"))]
     write_fcs(
