@@ -29,7 +29,8 @@ def test_warming_up_leaves_nothing_to_compile(tmp_path: Path) -> None:
     warm_up()
     before = signatures()
     assert any(before.values())
-    panel = (Path(il2cyto.__file__).parents[2] / "gating" / "treg" / "panel.csv").read_text()
+    treg = Path(il2cyto.__file__).parents[2] / "gating" / "treg"
+    panel = (treg / "panel.csv").read_text()
     channels = [line.split(",")[1] for line in panel.splitlines()[1:] if line and not line.startswith("#")]
     every = dict.fromkeys([*channels, "FSC-A", "FSC-H", "SSC-A", "Time"])
     names = [name for name in every if name and name != "absent"]
@@ -38,7 +39,7 @@ def test_warming_up_leaves_nothing_to_compile(tmp_path: Path) -> None:
     write_fcs(
         values, tmp_path / "a.fcs", channels=names, timestep=0.01, spillover=(fluorescent, np.eye(len(fluorescent)))
     )
-    strategy = read_gating(Path(il2cyto.__file__).parents[2] / "gating" / "treg")
+    strategy = read_gating(treg)
     tube_pictures(strategy.apply(read_fcs(tmp_path / "a.fcs")), "T")
     assert signatures() == before
     assert not warm_up(lambda: (_ for _ in ()).throw(AssertionError("compiles again"))).compiled
