@@ -41,10 +41,10 @@ def document(folder: Path, before: str, body: str = GATE, encoding: str = "utf-8
     ids=["bomb in a number", "bomb", "file", "file in a name", "parameter entity", "external type", "loop", "hidden"],
 )
 def test_entities_are_one_error_and_cost_nothing(tmp_path: Path, before: str, body: str, encoding: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(GatingMLError, match=r"^g\.xml: (declares a document type|is not well-formed XML)") as caught:
         read_gating(document(tmp_path, before, body, encoding))
-    assert time.perf_counter() - started < 1.0
+    assert time.process_time() - started < 1.0
     assert len(str(caught.value)) < 300
 
 
@@ -117,14 +117,14 @@ def test_a_thousand_generations_are_read(tmp_path: Path) -> None:
         rectangle(dimension("A", limits(k)), name=name, parent=names[k - 1] if k else "")
         for k, name in enumerate(names)
     )
-    started = time.perf_counter()
+    started = time.process_time()
     strategy = read_gating(write(tmp_path, body))
     assert strategy.paths[-1].count("/") == 999
-    assert time.perf_counter() - started < 20
+    assert time.process_time() - started < 20
 
 
 def test_more_than_a_person_drew_is_one_error_and_costs_little(tmp_path: Path) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     chain = "".join(
         rectangle(dimension("A", limits(k)), name=f"g{k}", parent=f"g{k - 1}" if k else "") for k in range(1500)
     )
@@ -133,7 +133,7 @@ def test_more_than_a_person_drew_is_one_error_and_costs_little(tmp_path: Path) -
     many = rectangle(dimension("A", limits(1)), name="g{}")
     with pytest.raises(GatingMLError, match="more than 20000 gates are not read; split the file"):
         read_gating(write(tmp_path, "".join(many.replace("{}", str(k)) for k in range(20_001))))
-    assert time.perf_counter() - started < 60
+    assert time.process_time() - started < 60
 
 
 def test_a_long_circle_is_one_error(tmp_path: Path) -> None:

@@ -61,9 +61,9 @@ def refused(content: bytes, message: str, megabytes: float) -> None:
         assert len(str(caught.value)) < 1000
         assert len(caught.value.public) < 1000
 
-    begin = time.perf_counter()
+    begin = time.process_time()
     run()
-    assert time.perf_counter() - begin < SECONDS
+    assert time.process_time() - begin < SECONDS
     assert peak(run) < megabytes
 
 
@@ -150,9 +150,9 @@ def test_a_value_of_two_million_characters(key: str, sign: str) -> None:
             assert found.events.tolist() == [[1.0]]
             assert all(len(repair.found) < 1000 for repair in found.repairs)
 
-    begin = time.perf_counter()
+    begin = time.process_time()
     run()
-    assert time.perf_counter() - begin < SECONDS
+    assert time.process_time() - begin < SECONDS
     assert peak(run) < 40
 
 
@@ -168,11 +168,11 @@ def test_a_value_of_two_million_characters(key: str, sign: str) -> None:
     ids=range(15),
 )  # fmt: skip
 def test_text_that_is_no_text(text: bytes) -> None:
-    begin = time.perf_counter()
+    begin = time.process_time()
     found, error = attempt(lambda: parse_text(text, "a.fcs", "FCS3.0"))
     assert len(error) < 1000
     assert found is None or len(found.keywords) <= 50_001
-    assert time.perf_counter() - begin < SECONDS
+    assert time.process_time() - begin < SECONDS
 
 
 def test_a_deep_chain(tmp_path: Path) -> None:
@@ -183,9 +183,9 @@ def test_a_deep_chain(tmp_path: Path) -> None:
     content = DataSet(b"\7", bits=(8,), keys={"$NEXTDATA": f"{len(content):08d}"}).build()
     path = tmp_path / "a.fcs"
     path.write_bytes(content * 4_010)
-    begin = time.perf_counter()
+    begin = time.process_time()
     found = open_datasets(path)
-    assert time.perf_counter() - begin < 2 * SECONDS
+    assert time.process_time() - begin < 2 * SECONDS
     assert len(found) == 4_000
     assert found[-1].repairs[-1].keyword == "$NEXTDATA"
     assert read_fcs(path, dataset=3_999).events.tolist() == [[7.0]]
@@ -205,18 +205,18 @@ def test_matrices_that_announce_too_much(text: str) -> None:
         assert found.spillover is None
         assert [repair.keyword for repair in found.repairs] == ["$SPILLOVER"]
 
-    begin = time.perf_counter()
+    begin = time.process_time()
     run()
-    assert time.perf_counter() - begin < SECONDS
+    assert time.process_time() - begin < SECONDS
     assert peak(run) < 40
 
 
 @pytest.mark.parametrize("gap", [b"0" * 3_000_000, b" " * 3_000_000, b"99999998" * 100_000, b"      59" * 100_000])
 def test_other_segments_without_end(gap: bytes) -> None:
     content = DataSet(words([[1]]), gaps={"TEXT": gap}).build()
-    begin = time.perf_counter()
+    begin = time.process_time()
     assert sample_of(content).events.tolist() == [[1.0]]
-    assert time.perf_counter() - begin < SECONDS
+    assert time.process_time() - begin < SECONDS
     assert peak(lambda: sample_of(content)) < 20
 
 
@@ -226,9 +226,9 @@ def test_many_parameters() -> None:
     text += "".join(f"$P{i}B|16|$P{i}N|A|$P{i}S|L|" for i in range(1, n + 1))
     begin, end = 58, 57 + len(text)
     head = f"FCS3.1    {begin:8}{end:8}{end + 1:8}{end + 2 * n:8}{0:8}{0:8}".encode()
-    start = time.perf_counter()
+    start = time.process_time()
     found = sample_of(head + text.encode() + bytes(2 * n))
-    assert time.perf_counter() - start < 2 * SECONDS
+    assert time.process_time() - start < 2 * SECONDS
     assert (found.n_channels, found.n_events) == (n, 1)
 
 
