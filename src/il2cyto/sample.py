@@ -193,8 +193,8 @@ class Sample:
         chosen = np.array(narrow, dtype=np.int64)
         found = np.zeros(len(narrow), dtype=np.int64)
         decode.masked_bits(
-            self.data, layout.stride, self.n_events, layout.position, layout.width, layout.mask, layout.byte_order,
-            chosen, found,
+            decode.read_only(self.data), layout.stride, self.n_events, layout.position, layout.width, layout.mask,
+            layout.byte_order, chosen, found,
         )  # fmt: skip
         counts[chosen] = found
         return counts
@@ -240,8 +240,8 @@ class Sample:
         out = np.empty((self.n_events, chosen.size), dtype=np.float64)
         scale = layout.scale if linear else np.zeros_like(layout.scale)
         decode.rows(
-            self.data, layout.stride, layout.position, layout.width, layout.kind, layout.mask, layout.byte_order,
-            scale, layout.argument, layout.offset, chosen, out,
+            decode.read_only(self.data), layout.stride, layout.position, layout.width, layout.kind, layout.mask,
+            layout.byte_order, scale, layout.argument, layout.offset, chosen, out,
         )  # fmt: skip
         return out
 

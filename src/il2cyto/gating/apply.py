@@ -14,6 +14,7 @@ from il2cyto.gating.plan import CompiledGate, Lattice
 from il2cyto.gating.result import GatingResult
 from il2cyto.gating.strategy import GatingStrategy
 from il2cyto.kernels import engine, lattice
+from il2cyto.kernels.decode import read_only
 from il2cyto.panel import Panel
 from il2cyto.sample import Sample
 
@@ -69,7 +70,7 @@ def apply_strategy(
         def work(part: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
             found, lost = np.zeros_like(counts), np.zeros_like(undefined)
             for base, stop, data in _stored(sample, *part):
-                engine.run(data, layout.stride, base, base, stop, *further, found, lost)
+                engine.run(read_only(data), layout.stride, base, base, stop, *further, found, lost)
             return found, lost
 
         for found, lost in _in_parts(work, sample.n_events, threads):

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
 
 AS_IS, MULTIPLY, DIVIDE, LOG = range(4)
 INTEGER, SINGLE, DOUBLE = range(3)
 LITTLE, BIG = range(2)
+
+
+def read_only(data: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """View the bytes of events as an array that cannot be written, the one type for which kernels are compiled."""
+    view = data.view()
+    view.flags.writeable = False
+    return view
 
 
 @njit(cache=True, nogil=True)
