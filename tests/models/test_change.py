@@ -252,8 +252,8 @@ def test_no_baseline_or_nothing_after_it() -> None:
     visits = trial(table(exact()), ARMS)
     model = change_from_baseline(visits, baseline=None, reference_arm="STD")
     assert model[["arm", "status", "reason"]].to_numpy().tolist() == [
-        ["IL2", "not_estimable", "no baseline visit is declared"],
-        ["STD", "not_estimable", "no baseline visit is declared"],
+        ["IL2", "not_estimable", "no baseline visit is declared, or it has no sample"],
+        ["STD", "not_estimable", "no baseline visit is declared, or it has no sample"],
     ]
     model = change_from_baseline(visits, baseline="M3")
     assert model["reason"].eq("there is no visit after M3").all()

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from leaks import STRATEGY, plain_fcs
 
+from il2cyto.steps.missing import flag_lost_repeats
 from il2cyto.steps.run import run_study
 from il2cyto.study import read_study
 
@@ -86,3 +87,26 @@ def test_the_status_of_visits_tells_failed_from_not_measured(out: Path) -> None:
         "S1|BL": {"second/some": "tube failed", "tiny/big": "tube failed", "tiny/big/CD4": "tube failed"},
         "S1|M1": {"second/some": "not measured", "tiny/big": "below LLOQ", "tiny/big/CD4": "not estimable"},
     }
+
+
+def test_a_visit_that_lost_one_of_several_tubes_is_flagged() -> None:
+    columns = ["subject", "visit", "tube", "tube_id", "source_tube_id", "flags"]
+    counts = pd.DataFrame(
+        [
+            ["P1", "BL", "TBNK", "a+b", "", "few_beads"],
+            ["P1", "BL", "TREG", "t", "a+b", ""],
+            ["P1", "M1", "TBNK", "c", "", ""],
+            ["P2", "BL", "TBNK", "d", "", ""],
+        ],
+        columns=columns,
+    )
+    lacking = pd.DataFrame(
+        [
+            ["P1", "BL", "TBNK", "tube failed"],
+            ["P1", "M1", "TBNK", "not estimable"],
+            ["P2", "BL", "NK", "tube failed"],
+        ],
+        columns=["subject", "visit", "tube", "why"],
+    )
+    flagged = flag_lost_repeats(counts, lacking)
+    assert flagged["flags"].tolist() == ["few_beads;repeat_failed", "source_repeat_failed", "", ""]

@@ -2,7 +2,7 @@
 
 from il2cyto.counts.absolute import AbsoluteCount, chained, from_alc, from_beads, from_volume
 from il2cyto.counts.change import Change, Measured, difference_to_baseline, ratio_to_baseline
-from il2cyto.counts.checks import CHECK_COLUMNS, add_check_flags, check_counts
+from il2cyto.counts.checks import CHECK_COLUMNS, add_check_flags, add_tube_flags, check_counts
 from il2cyto.counts.table import COUNT_COLUMNS, count_table
 from il2cyto.counts.trial import trial_table
 from il2cyto.counts.wide import visit_rows, wide_table
@@ -14,6 +14,7 @@ __all__ = [
     "Change",
     "Measured",
     "add_check_flags",
+    "add_tube_flags",
     "chained",
     "check_counts",
     "count_table",

@@ -119,10 +119,23 @@ def add_check_flags(counts: pd.DataFrame, checked: pd.DataFrame) -> pd.DataFrame
         flag = f"{row['check']}_{row['verdict']}"
         for tube_id in str(row["tube_id"]).split(" "):
             flags[members.get(tube_id, tube_id)].append(flag)
+    return add_tube_flags(counts, flags)
+
+
+def add_tube_flags(counts: pd.DataFrame, flags: Mapping[str, Sequence[str]]) -> pd.DataFrame:
+    """Return `counts` with flags of tubes on all their rows, and after ``source_`` on rows that start from these tubes.
+
+    Parameters
+    ----------
+    counts
+        As `count_table` returns it.
+    flags
+        Flags by ``tube_id`` of `counts`; tubes without any may be left out.
+    """
     sources = dict(zip(counts["tube_id"], counts["source_tube_id"], strict=True))
     every = {}
     for tube_id in sources:
-        own = flags[tube_id]
+        own = flags.get(tube_id, ())
         # a draw that is flagged as a whole is not flagged once more for the tube that the chain starts from
         source = [flag for flag in _inherited(tube_id, sources, flags) if flag.removeprefix("source_") not in own]
         every[tube_id] = [*own, *source]
@@ -137,7 +150,7 @@ def _typed(table: pd.DataFrame) -> pd.DataFrame:
     return table.astype({name: "float64" if name == "value" else object for name in CHECK_COLUMNS})
 
 
-def _inherited(tube_id: str, sources: Mapping[str, str], flags: Mapping[str, list[str]]) -> list[str]:
+def _inherited(tube_id: str, sources: Mapping[str, str], flags: Mapping[str, Sequence[str]]) -> list[str]:
     found: list[str] = []
     source = sources.get(tube_id, "")
     while source:

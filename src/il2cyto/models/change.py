@@ -100,7 +100,11 @@ def change_from_baseline(
     if reference_arm is not None and reference_arm not in layout.arm_names:
         hint = did_you_mean(reference_arm, layout.arm_names)
         raise ParameterError(f"reference_arm = {reference_arm!r}: no subject is in this arm{hint}")
-    missing = "no baseline visit is declared" if baseline is None else f"there is no visit after {baseline}"
+    missing = (
+        "no baseline visit is declared, or it has no sample"
+        if baseline is None
+        else f"there is no visit after {baseline}"
+    )
     rows: list[dict[str, Any]] = []
     for column in choose_populations(visits, populations):
         if np.isnan(np.asarray(visits.X)[:, column]).all():

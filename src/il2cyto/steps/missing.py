@@ -73,6 +73,19 @@ def missing_populations(study: Study, outcomes: Mapping[str, TubeOutcome], count
     return pd.DataFrame(rows, columns=list(MISSING_COLUMNS), dtype=object)
 
 
+def flag_lost_repeats(counts: pd.DataFrame, lacking: pd.DataFrame) -> pd.DataFrame:
+    """Return `counts` with the flag ``repeat_failed`` where another tube of the same type and visit failed.
+
+    The row then stands for fewer tubes than the sheet has, or for another one than its rule would take.
+    """
+    from il2cyto.counts import add_tube_flags
+
+    key = ["subject", "visit", "tube"]
+    failed = set(lacking.loc[lacking["why"] == TUBE_FAILED, key].itertuples(index=False, name=None))
+    tubes = counts[[*key, "tube_id"]].drop_duplicates().itertuples(index=False, name=None)
+    return add_tube_flags(counts, {row[3]: ["repeat_failed"] for row in tubes if row[:3] in failed})
+
+
 def _failure(outcome: TubeOutcome | None) -> str:
     if outcome is None:
         return "not gated, because an earlier tube failed"

@@ -18,7 +18,7 @@ from il2cyto.steps.gate import collect_records, gate_records
 from il2cyto.steps.gates import forget_gates, load_strategies
 from il2cyto.steps.journal import journal
 from il2cyto.steps.key import RESULT_FORMAT, code_sha256
-from il2cyto.steps.missing import TUBE_FAILED, missing_populations
+from il2cyto.steps.missing import TUBE_FAILED, flag_lost_repeats, missing_populations
 from il2cyto.steps.results import discard, read_result
 from il2cyto.steps.sources import SourceMemory
 from il2cyto.steps.tables import TubeFacts, count_specs, tube_tables
@@ -230,11 +230,11 @@ def make_tables(study: Study, outcomes: Mapping[str, TubeOutcome], out: Path) ->
     counts = count_table(*made_of, study.percent_of)
     slices = {tube_id: fact.bead_slices for tube_id, fact in facts.items()}
     checks = check_counts(counts, *made_of, study.checks, slices)
-    counts = add_check_flags(counts, checks)
+    lacking = missing_populations(study, outcomes, counts)
+    counts = flag_lost_repeats(add_check_flags(counts, checks), lacking)
     chosen = visit_rows(counts, tubes)
     missing = study.missing_visits()
     numbers = {visit.id: float(visit.number) for visit in study.visits.values()}
-    lacking = missing_populations(study, outcomes, counts)
     trial = trial_table(chosen, days, missing, numbers, study.baseline, study.id, lacking, study.checks)
     manifest = _manifest(study, outcomes, facts)
     provenance = {**manifest, "tubes": _columns(manifest["tubes"])}
