@@ -14,6 +14,7 @@ from il2cyto.exchange import read_gating
 from il2cyto.fcs import read_fcs, write_fcs
 from il2cyto.gating.warm import warm_up
 from il2cyto.steps.pictures import tube_pictures
+from il2cyto.study.packaged import packaged_strategy
 
 
 def signatures() -> dict[str, list[str]]:
@@ -29,7 +30,7 @@ def test_warming_up_leaves_nothing_to_compile(tmp_path: Path) -> None:
     warm_up()
     before = signatures()
     assert any(before.values())
-    treg = Path(il2cyto.__file__).parents[2] / "gating" / "treg"
+    treg = packaged_strategy("treg")
     panel = (treg / "panel.csv").read_text()
     channels = [line.split(",")[1] for line in panel.splitlines()[1:] if line and not line.startswith("#")]
     every = dict.fromkeys([*channels, "FSC-A", "FSC-H", "SSC-A", "Time"])

@@ -107,7 +107,7 @@ def test_disease_gets_better_and_better_with_interleukin_2(plan: TrialPlan, clin
 def dose_on(records: pd.DataFrame, day: str) -> float:
     """Prednisone equivalents of oral steroids on a day, mg."""
     taken = records[(records["start_date"] <= day) & ((records["end_date"] >= day) | (records["end_date"] == ""))]
-    factor = taken["drug"].map({"prednisone": 1.0, "methylprednisolone": 1.25})
+    factor = taken["drug"].map({"prednisone": 1.0, "methylprednisolone": 1.25}).astype(float)
     return float((taken["dose"].astype(float) * factor).sum())
 
 
