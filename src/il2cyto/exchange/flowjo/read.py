@@ -131,12 +131,7 @@ class _Reader:
     def tree(
         self, element: etree._Element, node: etree._Element, keywords: dict[str, str], name: str
     ) -> tuple[GatingStrategy, dict[str, int | None]]:
-        derived = {
-            attribute(parameter, "name") or ""
-            for parameter in element.iter()
-            if isinstance(parameter.tag, str) and local(parameter) == "DerivedParameter"
-        }
-        channels = Channels(tuple(labels(keywords)), frozenset(derived))
+        channels = channels_of(element, keywords)
         shapes = ShapeReader(
             channels,
             read_axes(next(children(element, "Transformations"), None)),
@@ -174,6 +169,16 @@ class _Reader:
             self.notices.append(f"sample {name!r} names no matrix; the only one of the workspace is taken")
             return compensation
         return None
+
+
+def channels_of(element: etree._Element, keywords: Mapping[str, str]) -> Channels:
+    """Return the channels that the keywords of a sample name, and what FlowJo derived below its element."""
+    derived = {
+        attribute(parameter, "name") or ""
+        for parameter in element.iter()
+        if isinstance(parameter.tag, str) and local(parameter) == "DerivedParameter"
+    }
+    return Channels(tuple(labels(keywords)), frozenset(derived))
 
 
 def labels(keywords: Mapping[str, str]) -> dict[str, str]:

@@ -10,9 +10,8 @@ from urllib.parse import unquote
 from lxml import etree
 
 from il2cyto.errors import Il2CytoError, StrategyError
-from il2cyto.exchange.flowjo.channels import Channels
 from il2cyto.exchange.flowjo.model import Workspace, WorkspaceSample
-from il2cyto.exchange.flowjo.read import base_name, labels
+from il2cyto.exchange.flowjo.read import base_name, channels_of, labels
 from il2cyto.exchange.flowjo.recognise import recognise
 from il2cyto.exchange.flowjo9.axes import read_axes, read_tables
 from il2cyto.exchange.flowjo9.matrices import read_compensation
@@ -143,12 +142,7 @@ class _Reader:
     def tree(
         self, element: etree._Element, node: etree._Element, keywords: dict[str, str], name: str
     ) -> tuple[GatingStrategy, Mapping[str, int | None]]:
-        derived = {
-            attribute(parameter, "name") or ""
-            for parameter in element.iter()
-            if isinstance(parameter.tag, str) and local(parameter) == "DerivedParameter"
-        }
-        channels = Channels(tuple(labels(keywords)), frozenset(derived))
+        channels = channels_of(element, keywords)
         compensation, matrix_name = read_compensation(element, self.root, channels.name, self.file)
         axes = read_axes(element, self.tables, compensation, matrix_name, self.before_9)
         shapes = MacShapeReader(channels, axes, compensation)
