@@ -13,6 +13,7 @@ from il2cyto.compensation import SpilloverMatrix
 from il2cyto.errors import StrategyError, did_you_mean
 from il2cyto.gates import BooleanGate, Dimension, Gate, Ratio
 from il2cyto.gates.dimension import FROM_FILE, UNCOMPENSATED
+from il2cyto.gating.learning import Learning
 from il2cyto.keys import ROOT
 from il2cyto.panel import Panel
 from il2cyto.provenance import hash_content
@@ -81,6 +82,8 @@ class GatingStrategy:
     custom_info
         XML blocks of other programs in a Gating-ML file, kept for writing it again: by path of the population, by
         ``transformation id`` or ``spectrumMatrix id``, and by an empty key for the file itself.
+    learning
+        What of it is learnt from data, and how; the gates of `populations` are then those of the template.
 
     Raises
     ------
@@ -99,6 +102,7 @@ class GatingStrategy:
     axes: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     custom_info: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
+    learning: Learning = field(default=Learning(), repr=False)
 
     def __post_init__(self) -> None:
         self.paths  # noqa: B018  # resolves every parent

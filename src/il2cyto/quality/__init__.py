@@ -1,0 +1,1 @@
+"""How good one tube is: flow, signal over time, margins, doublets, dead cells, debris, compensation, beads."""

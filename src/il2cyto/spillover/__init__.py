@@ -1,0 +1,1 @@
+"""Spillover and spreading matrices from single stains and unstained controls."""
