@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from il2cyto.fcs import read_fcs, write_fcs
-from il2cyto.gating import folder, read_strategy
+from il2cyto.gating import folder, read_strategy, vocabulary
+from il2cyto.gating.learning import SCOPES, SOURCES
+from il2cyto.gating.rules import CUT_KEYS, LEARN_KEYS
 from il2cyto.transforms import _KINDS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "gating.md").read_text(encoding="utf-8")
@@ -34,8 +36,14 @@ def test_the_example_has_every_key() -> None:
     (text,) = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
     keys = {*folder._TOP, *folder._POPULATION, *folder._GATE_KEYS, *(k for v in folder._GATE_KEYS.values() for k in v)}
     keys |= {key for key in folder._DIM if key != "marker"} - {"quadric"} | {*_KINDS, "identity"}
+    keys |= {key for key in CUT_KEYS if key != "marker"} | {*LEARN_KEYS, *SCOPES, *SOURCES}
     assert {key for key in keys if not re.search(rf"\b{key}\b", text)} == {"quadric"}
     assert "`quadric: true`" in PAGE
+
+
+def test_every_method_is_named() -> None:
+    for method in (*vocabulary.CUT_METHODS, *vocabulary.SHAPE_METHODS):
+        assert f"`{method}`" in PAGE
 
 
 def test_links_lead_somewhere() -> None:

@@ -93,13 +93,14 @@ def _to_folder(source: Path, folder: Path) -> None:
 
 def _to_gatingml(source: Path, target: Path, fcs: list[Path]) -> None:
     from il2cyto.exchange import read_gating, write_gatingml
+    from il2cyto.exchange.losses import rules_left_out
     from il2cyto.fcs import read_fcs
     from il2cyto.fcs.folder import fcs_files
 
     strategy = read_gating(source)
     first = next(iter(fcs_files(fcs)), None)
     gates = write_gatingml(strategy, target, sample=None if first is None else read_fcs(first))
-    _say_notes(strategy.notes)
+    _say_notes((*strategy.notes, *rules_left_out(strategy)))
     typer.echo(f"{target}: {len(gates)} populations as Gating-ML 2.0")
 
 

@@ -14,6 +14,7 @@ from il2cyto.compensation import SpilloverMatrix
 from il2cyto.errors import StrategyError
 from il2cyto.exchange.gatingml.elements import number, put
 from il2cyto.exchange.gatingml.lexical import DATATYPES, GATING, TRANSFORMS
+from il2cyto.exchange.losses import rules_left_out
 from il2cyto.exchange.sets import StrategySet
 from il2cyto.exchange.to_flowjo.parameters import PREFIX, Parameters, shown_name
 from il2cyto.exchange.to_flowjo.trees import TreeWriter
@@ -69,7 +70,8 @@ def write_workspace(
 
     Returns
     -------
-    What was left out, for a person to read: populations that are not estimable in a file. They name files.
+    What was left out, for a person to read: cuts and rules for learning, and populations that are not estimable in a
+    file. They name files.
 
     Raises
     ------
@@ -86,6 +88,7 @@ def write_workspace(
     tubes, notices = [], []
     for position, file in enumerate(map(Path, files), start=1):
         strategy = chosen.for_file(file.name)
+        notices += [loss for loss in rules_left_out(strategy) if loss not in notices]
         result = strategy.apply(read_fcs(file, panel))
         left_out = [at for at, reason in zip(strategy.paths, result.reasons, strict=True) if reason]
         if left_out:

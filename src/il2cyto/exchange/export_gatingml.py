@@ -38,7 +38,8 @@ def write_gatingml(
     Gates, scales, matrices, complements and boolean populations are said in the terms of the standard, so every
     program that follows it finds the same events. Names that are no XML ids, definitions, roles and views stand in
     ``custom_info``; `il2cyto.exchange.read_gating` puts them back. Markers are written as the channels that carry them.
-    Limits on a FlowJo table, which the standard lacks, are written on the linear scale, where they are exact.
+    Limits on a FlowJo table, which the standard lacks, are written on the linear scale, where they are exact. Cuts and
+    rules for learning are left out, as `il2cyto.exchange.losses.rules_left_out` says; gates stand where they are.
 
     Parameters
     ----------

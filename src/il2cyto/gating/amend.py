@@ -1,18 +1,20 @@
 """Gates of single tubes, subjects or batches in the place of those of their template.
 
 `il2cyto.study.overrides` reads who moved what and why; here the gates are read and put into the strategy. A gate moves
-and nothing else: the tree, definitions and roles stay those of the template.
+and nothing else: the tree, definitions and roles stay those of the template. A gate that a person drew is not learnt.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from il2cyto.errors import StrategyError
 from il2cyto.gates import Dimension, Ratio
 from il2cyto.gating.folder import StrategyReader
+from il2cyto.gating.learning import Learning
+from il2cyto.gating.remap import remap
 from il2cyto.gating.strategy import GatingStrategy, Population
 from il2cyto.keys import ROOT
 from il2cyto.study.findings import Findings
@@ -75,11 +77,18 @@ def amend(
             last[:] = [one if one.status == OWN_FILE else replace(one, status=NARROWER) for one in last]
             last.append(MovedGate(path, override, APPLIED))
             populations[place] = population
-    if populations == list(strategy.populations):
+    # a person's gate is not learnt, even where it is the same as before
+    held = [one.population for several in moved.values() for one in several if one.status == APPLIED]
+    learning = _without(strategy, {strategy.paths.index(path) for path in held})
+    if populations == list(strategy.populations) and learning == strategy.learning:
         amended = strategy
     else:
-        amended = replace(strategy, populations=tuple(populations))
+        amended = replace(strategy, populations=tuple(populations), learning=learning)
     return amended, tuple(one for path in strategy.paths for one in moved.get(path, ()))
+
+
+def _without(strategy: GatingStrategy, moved: Set[int]) -> Learning:
+    return remap(strategy.learning, {i: i for i in range(len(strategy.populations)) if i not in moved})
 
 
 def _own_gates(strategy: GatingStrategy, template: GatingStrategy | None) -> frozenset[str]:
@@ -138,7 +147,8 @@ class _OverrideReader(StrategyReader):
         populations = list(self.strategy_before.populations)
         populations[place] = population
         try:
-            replace(self.strategy_before, populations=tuple(populations))
+            learning = _without(self.strategy_before, {place})
+            replace(self.strategy_before, populations=tuple(populations), learning=learning)
         except StrategyError as error:
             raise self.fail(node, "{error}", error=error) from error
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal, cast
 
@@ -25,17 +25,20 @@ from il2cyto.gates import (
     UnsupportedGate,
 )
 from il2cyto.gates.binned import CHANNELS
+from il2cyto.gating.learning import Side
+from il2cyto.gating.nodes import NodeReader
+from il2cyto.gating.rules import RuleReader
 from il2cyto.gating.strategy import GatingStrategy, Population
 from il2cyto.panel import Panel
 from il2cyto.study.findings import Findings
-from il2cyto.study.positions import Mapping, Node, Scalar, Sequence, read_tree
+from il2cyto.study.positions import Mapping, Node, Scalar, read_tree
 from il2cyto.transforms import Transform, transform_from_dict
 
 _TOP = (
     "strategy", "version", "description", "compensation", "without_matrix", "matrices", "transforms", "axes",
-    "populations",
+    "cuts", "populations",
 )  # fmt: skip
-_POPULATION = ("name", "parent", "definition", "role", "complement", "gate", "view")
+_POPULATION = ("name", "parent", "definition", "role", "complement", "gate", "view", "learn")
 _ROLES = ("", "time_qc", "beads")
 _GATE_KEYS = {
     "rectangle": ("dims",),
@@ -47,7 +50,6 @@ _GATE_KEYS = {
 }
 _BINNINGS = ("exact", "flowjo")
 _WITHOUT_MATRIX = ("refuse", "uncompensated")
-_INFINITE = {".inf": math.inf, "+.inf": math.inf, "-.inf": -math.inf}
 _DIM = ("marker", "channel", "ratio", "compensation", "transform", "units", "min", "max", "divider", "dividers")
 
 
@@ -101,65 +103,15 @@ def read_yaml(path: Path, name: str) -> Node | None:
     return tree
 
 
-class StrategyReader:
+class StrategyReader(NodeReader):
     """Turns the tree of one file into a strategy; every complaint carries the line."""
 
     def __init__(self, name: str, folder: Path, panel: Panel | None) -> None:
-        self.name, self.folder, self.panel = name, folder, panel
+        super().__init__(name)
+        self.folder, self.panel = folder, panel
         self.compensation = UNCOMPENSATED
         self.axes: dict[str, Mapping] = {}
-
-    def fail(self, node: Node, message: str, **values: object) -> StrategyError:
-        return self.fail_at(node.line, message, **values)
-
-    def fail_at(self, line: int, message: str, **values: object) -> StrategyError:
-        return StrategyError("{strategy_file}, line {line}: " + message, strategy_file=self.name, line=line, **values)
-
-    def mapping(self, node: Node | None, what: str, known: tuple[str, ...] = ()) -> Mapping:
-        if not isinstance(node, Mapping):
-            raise self.fail(node or Scalar(1, ""), "{what} wants keys and values", what=what)
-        for key in node.entries:
-            if known and key not in known:
-                raise self.fail_at(
-                    node.lines[key], "{what} does not know {found!r}{close}; known: {known}",
-                    what=what, found=key, close=did_you_mean(key, known), known=", ".join(known),
-                )  # fmt: skip
-        return node
-
-    def items(self, node: Node | None, what: str, at: Node) -> list[Node]:
-        if not isinstance(node, Sequence):
-            raise self.fail(node or at, "{what} wants a list", what=what)
-        return node.items
-
-    def text(self, node: Node | None, what: str, at: Node, default: str | None = None) -> str:
-        if node is None and default is not None:
-            return default
-        if not isinstance(node, Scalar) or node.null:
-            raise self.fail(node or at, "{what} wants a text", what=what)
-        return node.text.strip()
-
-    def number(self, node: Node | None, what: str, at: Node) -> float:
-        try:
-            value = float(node.text) if isinstance(node, Scalar) else math.nan
-        except ValueError:
-            value = math.nan
-        if not math.isfinite(value):
-            shown = f", got {node.text!r}" if isinstance(node, Scalar) else ""
-            raise self.fail(node or at, "{what} wants a number{hint}", what=what, hint=shown)
-        return value
-
-    def limit(self, node: Node | None, what: str, at: Node) -> float | None:
-        """Return a limit, which may be left open or be infinite (``.inf``, as YAML writes it)."""
-        if node is None or (isinstance(node, Scalar) and node.null):
-            return None
-        infinite = _INFINITE.get(node.text.strip().lower()) if isinstance(node, Scalar) else None
-        return self.number(node, what, at) if infinite is None else infinite
-
-    def flag(self, node: Node | None, what: str, at: Node) -> bool:
-        text = self.text(node, what, at, "false")
-        if text not in ("true", "false"):
-            raise self.fail(node or at, "{what} wants true or false, got {found!r}", what=what, found=text)
-        return text == "true"
+        self.rules = RuleReader(self)
 
     def strategy(self, tree: Node | None) -> GatingStrategy:
         top = self.mapping(tree, "a strategy", _TOP)
@@ -176,15 +128,19 @@ class StrategyReader:
             close = did_you_mean(missing, _WITHOUT_MATRIX)
             message = "without_matrix {found!r}{close}: wanted refuse or uncompensated"
             raise self.fail(get("without_matrix") or top, message, found=missing, close=close)
+        self.rules.read_cuts(get("cuts"))
         try:
-            return GatingStrategy(
+            strategy = GatingStrategy(
                 without_matrix="refuse" if missing == "refuse" else "uncompensated",
                 id=self.text(get("strategy"), "strategy", top),
                 version=self.text(get("version"), "version", top, "1"),
                 description=self.text(get("description"), "description", top, ""),
                 transforms=self.transforms(get("transforms")),
                 matrices=self.matrices(get("matrices")),
-                populations=tuple(self.population(node) for node in self.items(get("populations"), "populations", top)),
+                populations=tuple(
+                    self.population(node, place)
+                    for place, node in enumerate(self.items(get("populations"), "populations", top))
+                ),
                 panel=self.panel,
                 axes={
                     label: self.text(axis.entries["transform"], "transform", axis)
@@ -192,6 +148,7 @@ class StrategyReader:
                     if "transform" in axis.entries
                 },
             )
+            return replace(strategy, learning=self.rules.learning(strategy))
         except StrategyError as error:
             if str(error).startswith(self.name):
                 raise
@@ -225,7 +182,9 @@ class StrategyReader:
             found[key] = SpilloverMatrix.from_csv(self.folder / relative, matrix_id=key)
         return found
 
-    def population(self, node: Node) -> Population:
+    def population(self, node: Node, place: int | None = None) -> Population:
+        """Read a population; where it stands in the file matters to cuts and rules, which overrides do without."""
+        self.rules.begin(place)
         entry = self.mapping(node, "a population", _POPULATION)
         get = entry.entries.get
         name = self.text(get("name"), "name", entry)
@@ -237,6 +196,8 @@ class StrategyReader:
         gate_node = self.mapping(get("gate"), f"gate of {name!r}")
         try:
             gate = self.gate(gate_node, name)
+            if "learn" in entry.entries:
+                self.rules.read_shape(entry.entries["learn"], name, gate)
             view = get("view") if "view" in entry.entries else gate_node.entries.get("view")
             return Population(
                 name=name,
@@ -268,16 +229,11 @@ class StrategyReader:
         dims = [self.dimension(item) for item in self.items(get("dims"), "dims", node)]
         dimensions = tuple(dimension for dimension, _ in dims)
         if kind == "rectangle":
-            return RectangleGate(
-                tuple(
-                    Limits(
-                        dimension,
-                        self.limit(keys.get("min"), "min", node),
-                        self.limit(keys.get("max"), "max", node),
-                    )
-                    for dimension, keys in dims
-                )
-            )
+            limits = []
+            for i, (dimension, keys) in enumerate(dims):
+                low, high = self.edge(keys, "min", i, dimension, node), self.edge(keys, "max", i, dimension, node)
+                limits.append(Limits(dimension, low, high))
+            return RectangleGate(tuple(limits))
         channels = self.channels(node)
         if kind == "polygon":
             axes = cast(tuple[Dimension, Dimension], dimensions)
@@ -301,6 +257,13 @@ class StrategyReader:
             return ellipsoid
         return self.quadrant(node, dims)
 
+    def edge(self, keys: dict[str, Node], side: Side, number: int, dimension: Dimension, at: Node) -> float | None:
+        """Return a limit of the dimension of this number: a number, the place of a cut, or open."""
+        node = keys.get(side)
+        if node is not None and self.rules.is_name(node):
+            return self.rules.limit(node, side, number, dimension)
+        return self.limit(node, side, at)
+
     def channels(self, node: Mapping) -> int | None:
         """Channels of the display on which a shape is counted, ``None`` where the values themselves are."""
         get = node.entries.get
@@ -319,11 +282,22 @@ class StrategyReader:
 
     def quadrant(self, node: Mapping, dims: list[tuple[Dimension, dict[str, Node]]]) -> QuadrantGate:
         dividers: list[tuple[float, ...]] = []
-        for _, keys in dims:
-            if "divider" in keys:
-                dividers.append((self.number(keys["divider"], "divider", node),))
+        for i, (dimension, keys) in enumerate(dims):
+            divider = keys.get("divider")
+            if divider is not None and self.rules.is_name(divider):
+                dividers.append((self.rules.limit(divider, "divider", i, dimension),))
+            elif divider is not None:
+                dividers.append((self.number(divider, "divider", node),))
             else:
-                dividers.append(self.row(keys.get("dividers"), "divider or dividers", node))
+                several = keys.get("dividers")
+                for item in self.items(several, "divider or dividers", node):
+                    if self.rules.is_name(item):
+                        raise self.fail(
+                            item,
+                            "dividers: a cut stands alone, as divider: {found}",
+                            found=self.text(item, "divider", item),
+                        )
+                dividers.append(self.row(several, "divider or dividers", node))
         text = self.text(node.entries.get("region"), "region", node)
         signs = {"-": 0, "+": 1, "*": None}
         parts = text.split() if " " in text or len(dims) == 1 else list(text)
@@ -341,9 +315,6 @@ class StrategyReader:
             return Operand(self.text(get("population"), "population", node), flip)
         text = self.text(node, "population", node)
         return Operand(text.removeprefix("not ").strip(), complement=text.startswith("not "))
-
-    def row(self, node: Node | None, what: str, at: Node) -> tuple[float, ...]:
-        return tuple(self.number(item, what, at) for item in self.items(node, what, at))
 
     def dimension(self, node: Node) -> tuple[Dimension, dict[str, Node]]:
         if isinstance(node, Scalar):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from il2cyto.errors import StrategyError, did_you_mean
 from il2cyto.gating.folder import StrategyReader, read_yaml
+from il2cyto.gating.remap import remap
 from il2cyto.gating.strategy import GatingStrategy, Population
 from il2cyto.keys import ROOT
 from il2cyto.study.positions import Mapping, Scalar, Sequence
@@ -22,7 +23,7 @@ def read_overrides(folder: str | Path, strategy: GatingStrategy) -> dict[str, Ga
 
     An override lists `files` and what differs for them: `populations` (each in the place of the one with its path, or
     new), `remove` (paths, with all below them), `transforms` and `matrices` (each in the place of the one with its id,
-    or new). `reason` and `author` are for people.
+    or new). `reason` and `author` are for people. A file's own gate is not learnt.
 
     Parameters
     ----------
@@ -60,6 +61,8 @@ def _override(
     reader.compensation = reader.text(get("compensation"), "compensation", top, reader.compensation)
     populations = list(strategy.populations)
     paths = list(strategy.paths)
+    # place in the strategy of each population that keeps its gate
+    places: list[int | None] = list(range(len(paths)))
     if get("remove") is not None:
         for item in reader.items(get("remove"), "remove", top):
             gone = reader.text(item, "remove", item)
@@ -70,6 +73,7 @@ def _override(
                 )
             kept = [i for i, path in enumerate(paths) if path != gone and not path.startswith(gone + "/")]
             populations, paths = [populations[i] for i in kept], [paths[i] for i in kept]
+            places = [places[i] for i in kept]
     # parents are written as paths, since names may come twice now
     populations = [
         replace(population, parent=_from_root(path)) for population, path in zip(populations, paths, strict=True)
@@ -84,15 +88,18 @@ def _override(
         population = replace(population, parent=_from_root(path))
         if path in paths:
             populations[paths.index(path)] = population
+            places[paths.index(path)] = None
         else:
             populations.append(population)
             paths.append(path)
+            places.append(None)
     try:
         own = replace(
             strategy,
             populations=tuple(populations),
             transforms={**strategy.transforms, **reader.transforms(get("transforms"))},
             matrices={**strategy.matrices, **reader.matrices(get("matrices"))},
+            learning=remap(strategy.learning, {old: new for new, old in enumerate(places) if old is not None}),
         )
     except StrategyError as error:
         if str(error).startswith(reader.name):

@@ -47,6 +47,10 @@ def respell(strategy: GatingStrategy, sample: Sample, panel: Panel | None) -> Ga
         ),
         matrices={key: _matrix(matrix, names) for key, matrix in strategy.matrices.items()},
         notes=(*strategy.notes, note),
+        learning=replace(
+            strategy.learning,
+            cuts=tuple(replace(cut, dimension=_dimension(cut.dimension, names)) for cut in strategy.learning.cuts),
+        ),
     )
 
 

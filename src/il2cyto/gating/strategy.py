@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from il2cyto.compensation import SpilloverMatrix
 from il2cyto.errors import StrategyError, did_you_mean
 from il2cyto.gates import BooleanGate, Dimension, Gate, Ratio
 from il2cyto.gates.dimension import FROM_FILE, UNCOMPENSATED
+from il2cyto.gating.consistency import faults
+from il2cyto.gating.content import strategy_content
 from il2cyto.gating.learning import Learning
 from il2cyto.keys import ROOT
 from il2cyto.panel import Panel
@@ -123,6 +124,8 @@ class GatingStrategy:
                         known=", ".join(known),
                     )  # fmt: skip
         self.order  # noqa: B018  # finds circles
+        for fault in faults(self, self.learning):
+            raise self._wrong(fault.message, **fault.values)
 
     def _wrong(self, message: str, **values: object) -> StrategyError:
         return StrategyError("strategy {id!r}: " + message, id=self.id, **values)
@@ -267,30 +270,7 @@ class GatingStrategy:
     @cached_property
     def content_hash(self) -> str:
         """SHA-256 of everything that decides membership and names: same content, same hash."""
-
-        def plain(value: Any) -> Any:
-            if dataclasses.is_dataclass(value) and not isinstance(value, type):
-                named = {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
-                return {"class": type(value).__name__, **named}
-            if isinstance(value, tuple):
-                return [plain(item) for item in value]
-            return value
-
-        rows = []
-        for i, population in enumerate(self.populations):
-            row = plain(population)
-            row["parent"] = self.paths[i].rpartition("/")[0]
-            rows.append(row)
-        return hash_content(
-            {
-                "id": self.id,
-                "version": self.version,
-                "without_matrix": self.without_matrix,
-                "populations": sorted(rows, key=lambda row: (row["parent"], row["name"])),
-                "transforms": {name: transform.to_dict() for name, transform in self.transforms.items()},
-                "matrices": {name: matrix.content_hash for name, matrix in self.matrices.items()},
-            }
-        )
+        return hash_content(strategy_content(self))
 
     @cached_property
     def compiled(self) -> tuple[CompiledGate, ...]:

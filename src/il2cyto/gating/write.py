@@ -5,12 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import json
-import math
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from il2cyto.compensation import SpilloverMatrix
 from il2cyto.errors import OutputError
@@ -19,24 +18,24 @@ from il2cyto.gates import (
     BinnedEllipsoidGate,
     BinnedPolygonGate,
     BooleanGate,
-    Dimension,
     EllipsoidGate,
     Gate,
     Operand,
     PolygonGate,
     QuadrantGate,
-    Ratio,
     RectangleGate,
 )
+from il2cyto.gating.learning import Learning
+from il2cyto.gating.notation import yaml_dimension, yaml_number, yaml_row, yaml_text
 from il2cyto.gating.overrides import FOLDER
 from il2cyto.gating.strategy import GatingStrategy, Population
+from il2cyto.gating.write_rules import cut_lines, rule_text
 from il2cyto.keys import ROOT
 from il2cyto.provenance import write_text
 from il2cyto.transforms import Transform
 
-_PLAIN = re.compile(r"[A-Za-z]([A-Za-z0-9_.+/ -]*[A-Za-z0-9_.+-])?")
-#: What YAML 1.1 or 1.2 reads as something else than a text.
-_WORDS = frozenset({"true", "false", "null", "none", "yes", "no", "on", "off", "y", "n"})
+#: Populations of an override have no cuts and no rules.
+_NUMBERS_ONLY: Final = Learning()
 
 
 @dataclass(frozen=True)
@@ -76,29 +75,30 @@ def write_strategy(folder: str | Path, strategy: GatingStrategy, overrides: Iter
     times = Counter(population.name for population in strategy.populations)
     twice = {name for name, number in times.items() if number > 1}
     lines = [
-        f"strategy: {_text(strategy.id)}",
-        f"version: {_text(strategy.version)}",
-        *([f"description: {_text(strategy.description)}"] if strategy.description else []),
+        f"strategy: {yaml_text(strategy.id)}",
+        f"version: {yaml_text(strategy.version)}",
+        *([f"description: {yaml_text(strategy.description)}"] if strategy.description else []),
         f"compensation: {UNCOMPENSATED}",
         *([] if strategy.without_matrix == "refuse" else [f"without_matrix: {strategy.without_matrix}"]),
         *_matrices(folder, strategy.matrices, "matrix"),
         *_transforms(strategy.transforms),
     ]
     if axes:
-        lines += ["axes:", *(f"  {_text(label)}: {{transform: {_text(name)}}}" for label, name in axes.items())]
-    lines += ["populations:", *_populations(strategy.populations, strategy.paths, axes, twice)]
+        lines += ["axes:", *(f"  {yaml_text(label)}: {{transform: {yaml_text(name)}}}" for label, name in axes.items())]
+    lines += cut_lines(strategy.learning.cuts, axes)
+    lines += ["populations:", *_populations(strategy.populations, strategy.paths, axes, twice, strategy.learning)]
     write_text(folder / "strategy.yaml", "\n".join(lines) + "\n")
     for override in overrides:
         paths = tuple("/".join([*_parts(p.parent), p.name]) for p in override.populations)
         lines = [
-            f"reason: {_text(override.reason)}",
-            f"files: [{', '.join(map(_text, override.files))}]",
+            f"reason: {yaml_text(override.reason)}",
+            f"files: [{', '.join(map(yaml_text, override.files))}]",
             f"compensation: {UNCOMPENSATED}",
             *_matrices(folder, override.matrices or {}, f"{FOLDER}/{override.name}-matrix"),
             *_transforms(override.transforms or {}),
         ]
         if override.remove:
-            lines.append(f"remove: [{', '.join(map(_text, override.remove))}]")
+            lines.append(f"remove: [{', '.join(map(yaml_text, override.remove))}]")
         if override.populations:
             lines += ["populations:", *_populations(override.populations, paths, axes, twice)]
         write_text(folder / FOLDER / f"{override.name}.yaml", "\n".join(lines) + "\n")
@@ -127,30 +127,8 @@ def override_lines(strategy: GatingStrategy, populations: Iterable[Population]) 
     return [f"compensation: {UNCOMPENSATED}", "populations:", *_populations(moved, paths, axes, frozenset())]
 
 
-def yaml_text(text: str) -> str:
-    """Return a text as YAML has it, in double quotes unless it is plain.
-
-    Examples
-    --------
-    >>> yaml_text("CD4"), yaml_text("new lot: debris")
-    ('CD4', '"new lot: debris"')
-    """
-    return _text(text)
-
-
 def _parts(parent: str) -> list[str]:
     return [part for part in parent.split("/") if part not in ("", ROOT)]
-
-
-def _text(text: str) -> str:
-    """A text in double quotes, unless it is plain enough that no YAML parser takes it for anything else."""
-    return text if _PLAIN.fullmatch(text) and text.lower() not in _WORDS else json.dumps(text, ensure_ascii=False)
-
-
-def _number(value: float) -> str:
-    if math.isinf(value):
-        return ".inf" if value > 0 else "-.inf"
-    return repr(int(value)) if value == int(value) and abs(value) < 1e15 else repr(float(value))
 
 
 def _matrices(folder: Path, matrices: Mapping[str, SpilloverMatrix], name: str) -> list[str]:
@@ -160,7 +138,7 @@ def _matrices(folder: Path, matrices: Mapping[str, SpilloverMatrix], name: str) 
         stream = io.StringIO()
         csv.writer(stream, lineterminator="\n").writerows(matrix.to_table())
         write_text(folder / file, stream.getvalue())
-        lines.append(f"  {_text(key)}: {_text(file)}")
+        lines.append(f"  {yaml_text(key)}: {yaml_text(file)}")
     return lines
 
 
@@ -169,89 +147,85 @@ def _transforms(transforms: Mapping[str, Transform]) -> list[str]:
     for key, transform in transforms.items():
         content = transform.to_dict()
         kind = content.pop("type")
-        numbers = "".join(f", {name}: {_number(float(value))}" for name, value in content.items())
-        lines.append(f"  {_text(key)}: {{type: {kind}{numbers}}}")
+        numbers = "".join(f", {name}: {yaml_number(float(value))}" for name, value in content.items())
+        lines.append(f"  {yaml_text(key)}: {{type: {kind}{numbers}}}")
     return lines
 
 
 def _populations(
-    populations: Iterable[Population], paths: Iterable[str], axes: Mapping[str, str], twice: Set[str]
+    populations: Iterable[Population],
+    paths: Iterable[str],
+    axes: Mapping[str, str],
+    twice: Set[str],
+    learning: Learning = _NUMBERS_ONLY,
 ) -> list[str]:
+    names: dict[int, dict[tuple[int, str], str]] = {}
+    for cut in learning.cuts:
+        for use in cut.uses:
+            names.setdefault(use.population, {})[use.dimension, use.side] = cut.name
+    rules = {shape.population: shape.rule for shape in learning.shapes}
     lines = []
-    for population, path in zip(populations, paths, strict=True):
+    for place, (population, path) in enumerate(zip(populations, paths, strict=True)):
         above = path.rpartition("/")[0]
         # a name that stands twice would leave open which parent is meant
         parent = f"{ROOT}/{above}" if above and twice & set(path.split("/")) else above or ROOT
-        lines += [f"  - name: {_text(population.name)}", f"    parent: {_text(parent)}"]
+        lines += [f"  - name: {yaml_text(population.name)}", f"    parent: {yaml_text(parent)}"]
         for key in ("definition", "role"):
             if getattr(population, key):
-                lines.append(f"    {key}: {_text(getattr(population, key))}")
+                lines.append(f"    {key}: {yaml_text(getattr(population, key))}")
         if population.complement:
             lines.append("    complement: true")
-        lines.append(f"    gate: {_gate(population.gate, axes)}")
+        lines.append(f"    gate: {_gate(population.gate, axes, names.get(place, {}))}")
         if population.view:
-            lines.append(f"    view: [{', '.join(_dimension(dimension, axes) for dimension in population.view)}]")
+            lines.append(f"    view: [{', '.join(yaml_dimension(dimension, axes) for dimension in population.view)}]")
+        if place in rules:
+            lines.append(f"    learn: {rule_text(rules[place])}")
     return lines
 
 
-def _dimension(dimension: Dimension, axes: Mapping[str, str], more: str = "") -> str:
-    source = dimension.source
-    if isinstance(source, Ratio):
-        parts = [f"numerator: {_text(source.numerator)}", f"denominator: {_text(source.denominator)}"]
-        parts += [f"{name}: {_number(getattr(source, name))}" for name in "ABC"]
-        text = f"ratio: {{{', '.join(parts)}}}"
-    else:
-        text = f"channel: {_text(source)}"
-    if dimension.compensation != UNCOMPENSATED:
-        text += f", compensation: {_text(dimension.compensation)}"
-    if dimension.transform is not None:
-        text += f", transform: {_text(dimension.transform)}"
-    elif dimension.label in axes:
-        text += ", transform: none"
-    return f"{{{text}{more}}}"
-
-
-def _gate(gate: Gate, axes: Mapping[str, str]) -> str:
+def _gate(gate: Gate, axes: Mapping[str, str], names: Mapping[tuple[int, str], str]) -> str:
+    """Write a gate, with the cut in the place of a limit that `names` tells by dimension and side."""
     if isinstance(gate, BooleanGate):
         return f"{{type: boolean, op: {gate.operation}, of: [{', '.join(map(_operand, gate.operands))}]}}"
     if isinstance(gate, RectangleGate):
         dims = []
-        for limit in gate.limits:
+        for i, limit in enumerate(gate.limits):
             edges = (("min", limit.minimum), ("max", limit.maximum))
-            more = "".join(f", {key}: {_number(edge)}" for key, edge in edges if edge is not None)
-            dims.append(_dimension(limit.dimension, axes, more))
+            more = "".join(f", {key}: {_limit(edge, names.get((i, key)))}" for key, edge in edges if edge is not None)
+            dims.append(yaml_dimension(limit.dimension, axes, more))
         return f"{{type: rectangle, dims: [{', '.join(dims)}]}}"
     if isinstance(gate, QuadrantGate):
-        dims = [
-            _dimension(dimension, axes, f", dividers: {_row(dividers)}")
-            for dimension, dividers in zip(gate.dimensions, gate.dividers, strict=True)
-        ]
+        dims = []
+        for i, (dimension, dividers) in enumerate(zip(gate.dimensions, gate.dividers, strict=True)):
+            cut = names.get((i, "divider"))
+            more = f", dividers: {yaml_row(dividers)}" if cut is None else f", divider: {yaml_text(cut)}"
+            dims.append(yaml_dimension(dimension, axes, more))
         region = " ".join("*" if interval is None else str(interval) for interval in gate.region)
         return f"{{type: quadrant, dims: [{', '.join(dims)}], region: {json.dumps(region)}}}"
     if isinstance(gate, (PolygonGate, EllipsoidGate)):
-        dims = [_dimension(dimension, axes) for dimension in gate.dimensions]
+        dims = [yaml_dimension(dimension, axes) for dimension in gate.dimensions]
         binning = ""
         if isinstance(gate, (BinnedPolygonGate, BinnedEllipsoidGate)):
             binning = f", binning: flowjo, channels: {gate.channels}"
         if isinstance(gate, PolygonGate):
-            vertices = ", ".join(map(_row, gate.vertices))
+            vertices = ", ".join(map(yaml_row, gate.vertices))
             return f"{{type: polygon, dims: [{', '.join(dims)}], vertices: [{vertices}]{binning}}}"
-        rows = ", ".join(map(_row, gate.covariance))
+        rows = ", ".join(map(yaml_row, gate.covariance))
         binning += "" if gate.is_ellipsoid else ", quadric: true"
         return (
-            f"{{type: ellipsoid, dims: [{', '.join(dims)}], mean: {_row(gate.mean)}, covariance: [{rows}], "
-            f"distance_square: {_number(gate.distance_square)}{binning}}}"
+            f"{{type: ellipsoid, dims: [{', '.join(dims)}], mean: {yaml_row(gate.mean)}, covariance: [{rows}], "
+            f"distance_square: {yaml_number(gate.distance_square)}{binning}}}"
         )
-    return f"{{type: unsupported, reason: {_text(gate.reason)}}}"
+    return f"{{type: unsupported, reason: {yaml_text(gate.reason)}}}"
+
+
+def _limit(value: float, cut: str | None) -> str:
+    return yaml_number(value) if cut is None else yaml_text(cut)
 
 
 def _operand(operand: Operand) -> str:
     if operand.population.startswith("not "):
         # a name that would read as the complement of another
         flip = str(operand.complement).lower()
-        return f"{{population: {_text(operand.population)}, complement: {flip}}}"
-    return _text(f"not {operand.population}" if operand.complement else operand.population)
-
-
-def _row(values: Iterable[float]) -> str:
-    return f"[{', '.join(map(_number, values))}]"
+        return f"{{population: {yaml_text(operand.population)}, complement: {flip}}}"
+    return yaml_text(f"not {operand.population}" if operand.complement else operand.population)

@@ -13,8 +13,9 @@ from uuid import uuid4
 
 from il2cyto.errors import Il2CytoError, OutputError, ParameterError, StudyError
 from il2cyto.gating.amend import APPLIED
+from il2cyto.gating.notation import yaml_text
 from il2cyto.gating.strategy import Population
-from il2cyto.gating.write import override_lines, yaml_text
+from il2cyto.gating.write import override_lines
 from il2cyto.provenance import write_bytes
 from il2cyto.steps.gates import strategy_for
 from il2cyto.steps.trail import Trail
