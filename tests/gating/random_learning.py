@@ -10,7 +10,7 @@ from random_strategies import TRANSFORMS, position, strategy
 from il2cyto.gates import Dimension, Limits, PolygonGate, QuadrantGate, RectangleGate
 from il2cyto.gating import GatingStrategy, Population
 from il2cyto.gating.learning import SCOPES, SOURCES, Cut, CutUse, Learning, LearnRule, LearntShape
-from il2cyto.gating.vocabulary import CUT_METHODS, POLYGON_METHODS
+from il2cyto.gating.vocabulary import CUT_METHODS, OPTIONS, POLYGON_METHODS
 from il2cyto.study.frozen import FrozenMapping
 
 #: Words that a careless writer would turn into something else.
@@ -37,8 +37,10 @@ def rule(draw: st.DrawFn, populations: tuple[str, ...], methods: tuple[str, ...]
     scope = draw(st.sampled_from(SCOPES))
     wider = (*SCOPES[SCOPES.index(scope) + 1 :], "template")
     values = st.one_of(words.filter(bool), st.floats(allow_nan=False, allow_infinity=False))
+    method = draw(st.sampled_from(methods))
+    keys = st.sampled_from(OPTIONS[method])
     return LearnRule(
-        draw(st.sampled_from(methods)),
+        method,
         draw(st.sampled_from(populations)),
         scope,
         tuple(draw(st.lists(st.sampled_from(SOURCES), min_size=1, unique=True))),

@@ -44,7 +44,7 @@ cuts:
       from: [fmo, untreated]
       borrow: [study, template]
       min_events: 150
-      options: {low: 0.3, side: right, name: "7"}
+      options: {low: 0.3, smooth: right, high: "7"}
       why: "IL-2 raises CD25: no tube under treatment may move this."
   CD4: {marker: CD4, at: 0.5}
 populations:
@@ -78,7 +78,7 @@ def test_what_a_file_says(tmp_path: Path) -> None:
     tree = read_strategy(folder(tmp_path / "s"))
     rule = LearnRule(
         "valley", "time/singlets/CD4", "batch", ("fmo", "untreated"), ("study", "template"), 150,
-        FrozenMapping({"low": 0.3, "side": "right", "name": "7"}),
+        FrozenMapping({"low": 0.3, "smooth": "right", "high": "7"}),
         "IL-2 raises CD25: no tube under treatment may move this.",
     )  # fmt: skip
     assert tree.learning.cuts == (
@@ -117,7 +117,7 @@ def test_the_order_of_learning(tmp_path: Path) -> None:
         ("dividers: [0.3, 0.6]", "dividers: [CD4, 0.6]", "line 27: dividers: a cut stands alone, as divider: CD4"),
         ("method: valley", "method: vally",
          "line 11: cut 'CD25': method 'vally' (did you mean 'valley'?): wanted one of valley, tail, quantile, mixture, "
-         "anchored, density, control_tail, reference"),
+         "anchored, jointly"),
         ("method: singlets", "method: valley",
          "line 31: population 'singlets': method 'valley': wanted one of singlets, lymphocytes, mixture2d, diagonal, "
          "interval"),

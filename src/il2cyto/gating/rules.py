@@ -11,7 +11,7 @@ from il2cyto.gates import Dimension, Gate
 from il2cyto.gating.consistency import faults, path_of, shape_fault, shown
 from il2cyto.gating.learning import SCOPES, SOURCES, Cut, CutUse, Learning, LearnRule, LearntShape, Side
 from il2cyto.gating.nodes import INFINITE
-from il2cyto.gating.vocabulary import CUT_METHODS, SHAPE_METHODS
+from il2cyto.gating.vocabulary import CUT_METHODS, OPTIONS, SHAPE_METHODS
 from il2cyto.keys import ROOT
 from il2cyto.study.frozen import FrozenMapping
 from il2cyto.study.positions import Mapping, Node, Scalar
@@ -153,14 +153,15 @@ class RuleReader:
         scope = reader.word(get("scope"), f"{what}: scope", content, SCOPES, "tube")
         wider: tuple[str, ...] = (*SCOPES[SCOPES.index(scope) + 1 :], "template")
         try:
+            method = reader.word(get("method"), f"{what}: method", content, methods)
             return LearnRule(
-                method=reader.word(get("method"), f"{what}: method", content, methods),
+                method=method,
                 population=reader.text(get("population"), f"{what}: population", content, ""),
                 scope=scope,
                 sources=self._words(get("from"), f"{what}: from", content, SOURCES, ("sample",)),
                 borrow=self._words(get("borrow"), f"{what}: borrow", content, wider, ()),
                 min_events=self._whole(get("min_events"), f"{what}: min_events", content),
-                options=self._options(get("options"), what),
+                options=self._options(get("options"), what, method),
                 why=reader.text(get("why"), f"{what}: why", content, ""),
             )
         except StrategyError as error:
@@ -187,11 +188,11 @@ class RuleReader:
             raise self.reader.fail(node, "{what} wants a whole number, got {found}", what=what, found=number)
         return int(number)
 
-    def _options(self, node: Node | None, what: str) -> FrozenMapping[str, float | str]:
+    def _options(self, node: Node | None, what: str, method: str) -> FrozenMapping[str, float | str]:
         if node is None:
             return FrozenMapping({})
         found: dict[str, float | str] = {}
-        for key, value in self.reader.mapping(node, f"options of {what}").entries.items():
+        for key, value in self.reader.mapping(node, f"options of {what}", OPTIONS[method]).entries.items():
             text = self.reader.text(value, f"{what}: option {key!r}", value)
             # a number in quotes is a word
             plain = isinstance(value, Scalar) and value.plain

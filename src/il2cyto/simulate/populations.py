@@ -83,6 +83,8 @@ POPULATIONS: Final[Mapping[str, Mapping[str, Rule]]] = {
         **_MONONUCLEAR,
         "CD3": ("live", {"CD3": _ON}),
         "CD4": ("CD3", {"CD4": _ON, "CD8": _OFF}),
+        "CD25hiCD127lo": ("CD4", _TREG_LEVELS),
+        "Tconv": ("CD4", {"CD127": ("pos",)}),
         "naive": ("CD4", {"CD45RA": _ON}),
         "memory": ("CD4", {"CD45RA": _OFF}),
         "cTfh": ("memory", {"CXCR5": _ON}),

@@ -1,0 +1,87 @@
+"""The valley between two peaks of a density."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from il2cyto.autogate.estimate import Estimated, LearningTube, NotEstimable, Template
+from il2cyto.autogate.grid import Grid, counted, redraw, smoothed
+from il2cyto.autogate.options import number
+from il2cyto.gating.learning import LearnRule
+
+FloatArray = NDArray[np.float64]
+#: What rises from the bottom of a valley by less than this share of the lower peak is still its bottom.
+_FLAT = 0.02
+
+
+def valley(
+    tubes: Sequence[LearningTube], rule: LearnRule, template: Template, rng: np.random.Generator
+) -> Estimated | NotEstimable:
+    """Put a threshold where the density is lowest between two peaks.
+
+    Options
+    -------
+    low, high
+        Range to search, in axis units; default all.
+    smooth
+        Factor on the bandwidth; default 1.
+    min_separation
+        Less is not estimable; default 0.2.
+
+    The valley is the deepest one: of every pair of neighbouring peaks with a minimum within the range, the one with the
+    greatest separation; of equal ones the nearest to the template. Separation: ``1 - f(valley) / f(lower peak)``.
+    """
+    grid = Grid(*template.limits[0])
+    counts = counted(tubes, grid)
+    n_events, names = int(counts.sum()), tuple(tube.tube_id for tube in tubes)
+    low, high = number(rule, "low", grid.low), number(rule, "high", grid.high)
+    least = number(rule, "min_separation", 0.2)
+    factor = number(rule, "smooth", 1.0)
+    found = _deepest(smoothed(counts.sum(axis=0), grid, factor), grid, low, high, float(template.place[0]))
+    if found is None:
+        return NotEstimable(f"no valley between {low:.3g} and {high:.3g}", n_events, names)
+    place, separation = found
+    if separation < least:
+        return NotEstimable(f"no clear valley (separation {separation:.2f}, wanted {least:.2f})", n_events, names)
+    draws = []
+    for drawn in redraw(counts, rng):
+        again = _deepest(smoothed(drawn, grid, factor), grid, low, high, place)
+        if again is not None:
+            draws.append(again[0])
+    if len(draws) < 20:
+        return NotEstimable("the valley is gone in most bootstrap samples", n_events, names)
+    return Estimated(np.array([place]), np.array(draws)[:, None], separation, n_events, names)
+
+
+def _deepest(density: FloatArray, grid: Grid, low: float, high: float, near: float) -> tuple[float, float] | None:
+    """Return place and separation of the deepest valley within the range."""
+    padded = np.concatenate([[-1.0], density, [-1.0]])
+    rises, falls = padded[1:-1] > padded[:-2], padded[1:-1] >= padded[2:]
+    peaks = np.flatnonzero(rises & falls)
+    best: tuple[float, float] | None = None
+    centres = grid.centres
+    for left, right in pairwise(peaks.tolist()):
+        bottom = left + int(density[left : right + 1].argmin())
+        # the height on each side is that of the highest peak there, so that ripples do not count
+        heights = density[:bottom].max(initial=0.0), density[bottom:].max(initial=0.0)
+        bottom = _middle(density, bottom, _FLAT * min(heights))
+        place = float(centres[bottom])
+        if not low <= place <= high:
+            continue
+        separation = float(1.0 - density[bottom] / min(heights)) if min(heights) > 0 else 0.0
+        better = best is None or separation > best[1] + 1e-9
+        if better or (best is not None and separation > best[1] - 1e-9 and abs(place - near) < abs(best[0] - near)):
+            best = place, separation
+    return best
+
+
+def _middle(density: FloatArray, bottom: int, rise: float) -> int:
+    """Return the middle of the flat part around the bottom of a valley."""
+    higher = np.flatnonzero(density > density[bottom] + rise)
+    left = higher[higher < bottom].max(initial=-1) + 1
+    right = higher[higher > bottom].min(initial=len(density)) - 1
+    return int(left + right) // 2
