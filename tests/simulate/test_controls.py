@@ -12,6 +12,7 @@ from il2cyto.fcs import read_fcs
 from il2cyto.provenance import hash_file
 from il2cyto.simulate import PANELS, WHOLE, plan_trial, simulate_trial
 from il2cyto.simulate.controls import plan_controls, simulate_stain
+from il2cyto.study import read_study
 
 SMALL = {"n_subjects": 2, "visits": ("BL",), "lymphocytes": 300, "tbnk_lymphocytes": 300, "faulty_share": 0.5}
 
@@ -60,6 +61,16 @@ def test_single_stains_give_the_spillover_of_the_batch() -> None:
 def test_a_stain_carries_no_matrix_and_a_donor_tube_does(folder: Path) -> None:
     assert read_fcs(folder / "controls" / "CYT-A-1-TREG-CD25.fcs").spillover is None
     assert read_fcs(folder / "controls" / "CYT-A-1-TREG-donor.fcs").spillover is not None
+
+
+def test_the_study_reads_its_controls(folder: Path) -> None:
+    study = read_study(folder / "study.yaml")
+    sheet = pd.read_csv(folder / "controls.csv", keep_default_na=False)
+    assert [one.control_id for one in study.controls] == sheet["control_id"].tolist()
+    assert {one.kind for one in study.controls} == {"unstained", "single_stain", "fmo", "donor"}
+    assert all(one.fcs.is_file() and one.acquired is not None for one in study.controls)
+    assert {one.batch for one in study.controls} == {one.batch for one in study.records}
+    assert study.notices == ()
 
 
 def test_truth_knows_the_cells_of_controls(folder: Path) -> None:

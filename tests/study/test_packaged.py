@@ -9,6 +9,7 @@ import pytest
 from il2cyto.errors import OutputError, StrategyError
 from il2cyto.study import (
     clinical,
+    controls,
     document,
     inspect_study,
     new_study,
@@ -74,11 +75,17 @@ def test_a_study_can_name_a_packaged_strategy(gating, folder):
 class TestTemplate:
     def test_it_is_a_study_that_only_lacks_its_files(self, gating, tmp_path):
         written = new_study(tmp_path / "new")
-        assert [path.name for path in written] == ["study.yaml", "samples.csv", "dosing.csv", "serum.csv"]
+        assert [path.name for path in written] == [
+            "study.yaml",
+            "samples.csv",
+            "dosing.csv",
+            "serum.csv",
+            "controls.csv",
+        ]
         inspection = inspect_study(written[0])
         assert inspection.problems == ()
-        assert [notice.where for notice in inspection.notices] == ["fcs"] * len(inspection.study.records)
-        assert len(inspection.study.records) == 8
+        assert [notice.where for notice in inspection.notices] == ["fcs"] * 12
+        assert (len(inspection.study.records), len(inspection.study.controls)) == (8, 4)
 
     def test_its_strategies_are_packaged(self, tmp_path):
         path = new_study(tmp_path / "new")[0]
@@ -94,6 +101,8 @@ class TestTemplate:
             tubes.COUNT,
             (clinical.SERUM.known, ()),
             (clinical.DOSING.known, ()),
+            (controls.COLUMNS.known, controls.KINDS),
+            (document.GATES, ()),
         ):
             keys.update(required, optional)
         keys.update(samples.COLUMNS.known, samples.UNITS, tubes.REPEATS, samples.SEXES)

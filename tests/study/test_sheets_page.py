@@ -60,8 +60,8 @@ def test_an_example(tmp_path, files, blocks, expected):
 
 
 def test_there_are_examples_of_everything():
-    assert len(EXAMPLES) == 8
-    assert sum("problems" in expected for *_, expected in EXAMPLES) == 2
+    assert len(EXAMPLES) == 9
+    assert sum("problems" in expected for *_, expected in EXAMPLES) == 3
 
 
 def test_every_option_is_on_the_page():

@@ -105,7 +105,7 @@ def deidentify(
     run = _Run(out, names, found.root, study, outcome, map_path is not None)
     run.tables(found.files)
     run.texts()
-    for path in sorted({*found.files, *(study.subjects if study else ())}):
+    for path in sorted({*found.files, *(study.subjects if study else ()), *(study.controls if study else ())}):
         if is_fcs(path) and path.is_file():
             run.fcs(path)
     run.others(found, say)

@@ -75,6 +75,8 @@ def clean_document(
     content.update({table: f"{table}.csv" for table in written})
     if document.treatments and "dosing" in written:
         content["treatments"] = [names.name(name, "analytes", "markers") for name in document.treatments]
+    if "gates" in document.keys:
+        content["gates"] = {"learn": document.learn_gates}
     if document.model_populations:
         content["model"] = {"populations": [_population(name, names, changes) for name in document.model_populations]}
     return content, changes

@@ -26,6 +26,7 @@ from il2cyto.deident.vocabulary import STUDY
 from il2cyto.derive.days import age_at
 from il2cyto.errors import TableError
 from il2cyto.keys import ROUTES
+from il2cyto.study.controls import KINDS
 from il2cyto.study.dates import ISO_DATE, UNKNOWN
 from il2cyto.study.samples import SEXES, UNITS, UNSCHEDULED
 from il2cyto.study.tubes import REPEATS
@@ -44,6 +45,9 @@ DOSING = {"subject": "subject", "date": "date", "dose": "number", "unit": "unit"
           "treatment": "analyte"}  # fmt: skip
 SERUM = {"subject": "subject", "visit": "visit", "analyte": "analyte", "value": "value", "unit": "unit",
          "lloq": "number", "uloq": "number", "collection_date": "date"}  # fmt: skip
+#: The day of a control says when its batch was stained, and no subject's shift moves it.
+CONTROLS = {"control_id": "tube_id", "kind": "kind", "tube": "tube", "marker": "marker", "channel": "channel",
+            "batch": "lot", "instrument": "lot", "acquired": "no_date", "fcs": "fcs"}  # fmt: skip
 #: Clinical tables have no fixed form; of their columns those with these names are kept, by CDISC or in plain words.
 CLINICAL = {
     **SERUM, "visit": "any_visit", "date": "date", "dose": "number", "route": "analyte", "treatment": "analyte",
@@ -59,9 +63,12 @@ CLINICAL = {
     "QSTESTCD": "analyte", "QSSTRESN": "number", "QSDTC": "date", "RFSTDTC": "date",
 }  # fmt: skip
 SUBJECTS = ("subject", "USUBJID", "SUBJID")
+CONTROL_IDS = ("control_id",)
 #: Columns in which a blank cell makes the row useless.
-_NEEDED = frozenset({"subject", "tube_id", "arm", "visit", "tube", "fcs"})
-_CHOICES = {"sex": SEXES, "route": ROUTES, "volume_unit": UNITS, "repeat": REPEATS}
+_NEEDED = frozenset({"subject", "tube_id", "arm", "visit", "tube", "fcs", "kind"})
+#: Rules of columns with dates that are left out.
+_NO_DATES = ("birth", "no_date")
+_CHOICES = {"sex": SEXES, "route": ROUTES, "volume_unit": UNITS, "repeat": REPEATS, "kind": KINDS}
 _CONCENTRATION = re.compile(
     r"([<>]\s*)?(?:\d{1,9}(?:\.\d{0,9})?|\.\d{1,9})(?:[eE][+-]?\d{1,2})?|OOR\s*[<>]", re.ASCII | re.I
 )
@@ -127,7 +134,8 @@ def clean_table(
     for name in kept:
         if table.header.count(name) > 1:
             raise TableError("column {name} stands twice", name=name)
-    subject = next((name for name in SUBJECTS if name in kept), None)
+    # a control has no subject and is its own
+    subject = next((name for name in (*SUBJECTS, *CONTROL_IDS) if name in kept), None)
     if subject is None:
         raise TableError("the table has no column of subjects")
     cleaner = _Cleaner(declared, names, dates_trusted)
@@ -140,7 +148,7 @@ def clean_table(
         for line, cells in table.rows
     ]
     ages = _ages([row for _, row in body], subject)
-    columns = [name for name in kept if rules[name] != "birth"]
+    columns = [name for name in kept if rules[name] not in _NO_DATES]
     if "birth_date" in kept and "age_years" not in kept:
         columns.append("age_years")
     for line, row in body:
@@ -170,7 +178,7 @@ def _dropped_columns(table: Table, rules: Mapping[str, str], names: Names) -> li
         if name not in rules and (filled or (name and not known)):
             shown = f"column {name}" if known else f"column {place + 1}, of another name"
             changes.append(Change(shown, DROPPED, FREE_TEXT, f"{len(filled)} cells"))
-        elif name in rules and rules[name] == "birth" and filled:
+        elif name in rules and rules[name] in _NO_DATES and filled:
             changes.append(Change(f"column {name}", DROPPED, DATE, f"{len(filled)} cells"))
     beyond = [cells for _, cells in table.rows if any(cells[len(table.header) :])]
     if beyond:
@@ -227,7 +235,7 @@ class _Cleaner:
 
     def cell(self, column: str, rule: str, cell: str, subject: str) -> str:
         """Return what may stand in a cell; empty where nothing may."""
-        if not cell or rule == "birth":
+        if not cell or rule in _NO_DATES:
             return ""
         if rule == "date":
             return self._date(column, cell, subject)
@@ -278,6 +286,9 @@ class _Cleaner:
             return cell if cell == UNKNOWN else number_cell(cell)
         if rule == "value":
             return cell if _CONCENTRATION.fullmatch(cell) or cell.casefold() in _MISSING else None
+        if rule in ("marker", "channel"):
+            # as in strategies and panels
+            return self.names.channel(cell) if rule == "channel" else self.names.name(cell)
         if rule == "lot":
             return self.names.coded("name", cell)
         lists = {"word": STUDY, "unit": ("units",), "analyte": ("analytes", "markers")}[rule]

@@ -19,7 +19,9 @@ from il2cyto.deident.tables import render_table
 from il2cyto.errors import StrategyError
 from il2cyto.exchange.floreada import NAMESPACE as FLOREADA
 from il2cyto.exchange.xml import children, local, namespace, parse_xml
+from il2cyto.gating.learning import SCOPES, SOURCES
 from il2cyto.gating.overrides import FOLDER as OVERRIDES
+from il2cyto.gating.vocabulary import CUT_METHODS, SHAPE_METHODS
 from il2cyto.panel import ABSENT, Panel
 from il2cyto.study.findings import Findings
 from il2cyto.study.positions import Mapping as MappingNode
@@ -31,7 +33,7 @@ _WORDS = frozenset(
         "FCS", "uncompensated", "root", "none", "true", "false", "null", "rectangle", "polygon", "ellipsoid",
         "quadrant", "boolean", "linear", "axis", "log", "logicle", "hyperlog", "arcsinh", "biex", "time_qc", "beads",
         "and", "or", "not", "", "flowjo", "exact", "flowjo_linear", "identity", "unsupported", "refuse",
-        ".inf", "-.inf",
+        ".inf", "-.inf", "template", *SCOPES, *SOURCES, *CUT_METHODS, *SHAPE_METHODS,
     }
 )  # fmt: skip
 _TOP = ("strategy", "version", "compensation", "without_matrix")
@@ -42,6 +44,15 @@ _KEYS = frozenset(
         "transform", "units", "min", "max", "divider", "dividers", "numerator", "denominator", "A", "B", "C", "T", "W",
         "M", "length", "maximum", "negative", "width", "positive", "minimum", "binning", "channels", "reason",
         "bound_min", "bound_max", "input_min", "input_max", "quadric", "population",
+        "at", "learn", "method", "scope", "from", "borrow", "min_events", "options",
+    }
+)  # fmt: skip
+#: Options of rules: their names, and what they may say besides names of cuts.
+_OPTIONS = frozenset(
+    {
+        "low", "high", "side", "smooth", "above", "below", "min_separation", "sd", "bins", "tolerance", "keep", "share",
+        "vertices", "target", "targets", "others", "reach", "given", "with", "min_beyond", "quantile",
+        "left", "right", "both", "bayes",
     }
 )  # fmt: skip
 #: Keys whose text is the path of a population; every other text is one name.
@@ -92,6 +103,8 @@ def clean_strategy(path: Path, names: Names, files: Mapping[str, str]) -> dict[s
     content |= _definitions(path, tree, names, "matrix", written)
     if "axes" in tree.entries:
         content["axes"] = {_label(k, names): _clean(node, names) for k, node in _entries(tree.entries["axes"])}
+    if "cuts" in tree.entries:
+        content["cuts"] = {_id(k, names): _clean(node, names) for k, node in _entries(tree.entries["cuts"])}
     content["populations"] = _clean(tree.entries.get("populations", Sequence(1)), names)
     written["strategy.yaml"] = render_yaml(content)
     for number, own in enumerate(sorted((path / OVERRIDES).glob("*.yaml")), start=1):
@@ -229,7 +242,21 @@ def _clean(node: Node, names: Names, key: str = "") -> Any:
         return _scalar(node, names, key)
     if isinstance(node, Sequence):
         return [_clean(item, names, key) for item in node.items]
+    if key == "options":
+        return {_option(name, names): _option_value(child, names) for name, child in node.entries.items()}
     return {name: _clean(child, names, name) for name, child in node.entries.items() if name in _KEYS}
+
+
+def _option(word: str, names: Names) -> str:
+    return word if word in _OPTIONS else _id(word, names)
+
+
+def _option_value(node: Node, names: Names) -> Any:
+    """Return a number as it stands, and of a text each word: of the method, or the name of a cut."""
+    text = node.text if isinstance(node, Scalar) else ""
+    if plain_number(text.strip()) is not None:
+        return _scalar(node, names)
+    return " ".join(_option(word, names) for word in text.split())
 
 
 def _scalar(node: Node, names: Names, key: str = "") -> Any:

@@ -11,7 +11,7 @@ from il2cyto.deident.names import Names
 from il2cyto.deident.outcome import Outcome
 from il2cyto.deident.overrides import clean_overrides, kept_tubes
 from il2cyto.deident.references import clean_references
-from il2cyto.deident.sheets import DOSING, SAMPLES, SERUM, Declared, clean_table
+from il2cyto.deident.sheets import CONTROLS, DOSING, SAMPLES, SERUM, Declared, clean_table
 from il2cyto.deident.strategies import render_yaml
 from il2cyto.deident.tables import Table, read_table
 from il2cyto.errors import Il2CytoError, StudyError, TableError
@@ -23,7 +23,7 @@ from il2cyto.study.read import COLUMNS, columns_by_table, inspect_study
 from il2cyto.study.sheets import read_sheet
 from il2cyto.study.style import SheetStyle
 
-RULES = {"samples": SAMPLES, "dosing": DOSING, "serum": SERUM}
+RULES = {"samples": SAMPLES, "dosing": DOSING, "serum": SERUM, "controls": CONTROLS}
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,8 @@ class CleanStudy:
         Its files but the FCS files.
     subjects
         Subject of each FCS file that the samples sheet names, by resolved path.
+    controls
+        FCS files that the controls sheet names, resolved.
     data_root
         Folder that FCS paths start from.
     declared
@@ -44,6 +46,7 @@ class CleanStudy:
 
     outcome: Outcome
     subjects: Mapping[Path, str]
+    controls: frozenset[Path]
     data_root: Path
     declared: Declared
 
@@ -80,7 +83,8 @@ def clean_study(path: Path, data_root: Path | None, names: Names, trusted: Calla
     outcome = Outcome(read={path.resolve()})
     tables = _tables(document, outcome)
     subjects = _subjects(document, tables.get("samples"))
-    files = {file: file_code(file, document.roots.data, names) for file in subjects}
+    controls = _controls(document, tables.get("controls"))
+    files = {file: file_code(file, document.roots.data, names) for file in (*subjects, *sorted(controls - {*subjects}))}
     references = clean_references(
         document,
         _column(tables.get("samples"), "strategy"),
@@ -105,7 +109,13 @@ def clean_study(path: Path, data_root: Path | None, names: Names, trusted: Calla
         refused = {line for line in lines if line is not None}
         try:
             clean = clean_table(
-                table, RULES[name], declared, names, refused=refused, subjects=kept, dates_trusted=trusted(place)
+                table,
+                RULES[name],
+                declared,
+                names,
+                refused=refused,
+                subjects=None if name == "controls" else kept,
+                dates_trusted=trusted(place),
             )
         except Il2CytoError as error:
             outcome.set_aside("sheet", place, error)
@@ -118,7 +128,7 @@ def clean_study(path: Path, data_root: Path | None, names: Names, trusted: Calla
     clean_overrides(path.parent.resolve(), kept_tubes(samples, tube_strategies), references.cells, outcome, names)
     content, changes = clean_document(document, declared, references, names, written)
     outcome.add("study.yaml", "study", path, render_yaml(content), [*changes, *comments(path)])
-    return CleanStudy(outcome, subjects, document.roots.data, declared)
+    return CleanStudy(outcome, subjects, controls, document.roots.data, declared)
 
 
 def _document(path: Path, data_root: Path | None) -> Document:
@@ -181,6 +191,16 @@ def _subjects(document: Document, samples: Table | None) -> dict[Path, str]:
         if cell and subject:
             subjects.setdefault(path, subject)
     return subjects
+
+
+def _controls(document: Document, controls: Table | None) -> frozenset[Path]:
+    found = set()
+    for cell in _column(controls, "fcs"):
+        try:
+            found.add(below(document.roots.data, cell, DATA_REMEDY))
+        except ValueError:
+            continue  # the study's reader refuses the row, and it is withheld
+    return frozenset(found)
 
 
 def _fcs_cell(cell: str, document: Document, files: Mapping[Path, str]) -> str | None:

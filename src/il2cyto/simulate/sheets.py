@@ -34,6 +34,7 @@ def study_yaml(plan: TrialPlan) -> str:
             else f"{{route: chained, population: {_CHAINED[panel.name]}, from: TBNK/{_CHAINED[panel.name]}}}"
         )
         tubes.append(f'  {panel.name}: {{strategy: "il2cyto:{panel.strategy}", count: {count}}}')
+    controls = "controls: controls.csv\n" if plan.design.controls else ""
     return f"""study: DEMO
 title: Simulated trial of low-dose interleukin-2 with known truth
 description: >-
@@ -53,7 +54,7 @@ errors: {{cv_pipetting: {plan.design.cv_pipetting:g}, cv_lot: {plan.design.cv_lo
 samples: samples.csv
 dosing: dosing.csv
 serum: serum.csv
-"""
+{controls}"""
 
 
 def samples_sheet(plan: TrialPlan) -> pd.DataFrame:

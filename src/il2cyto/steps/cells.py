@@ -25,6 +25,7 @@ KEYS: Final = {
     "samples": ("tube_id",),
     "dosing": ("subject",),
     "serum": ("subject", "visit", "analyte"),
+    "controls": ("control_id",),
 }
 #: Fields that are no cell of the sheet, or stand there under another name.
 _NO_CELLS = frozenset({"line", "fcs", "panel", "overrides", "count", "beads_expired", "place"})
@@ -32,7 +33,7 @@ _NO_CELLS = frozenset({"line", "fcs", "panel", "overrides", "count", "beads_expi
 _OPEN = frozenset(
     {
         "tube_id", "subject", "arm", "diagnosis", "sex", "visit", "tube", "route", "volume_unit", "batch", "instrument",
-        "repeat", "analyte", "unit",
+        "repeat", "analyte", "unit", "control_id", "kind",
     }
 )  # fmt: skip
 #: An age computed from a date of birth tells it.
@@ -75,6 +76,7 @@ def sheet_cells(study: Study) -> dict[str, Cells]:
     """Return the cells of each sheet of a study whose words are public (see `words.with_public_words`)."""
     sheets: dict[str, Sequence[Any]] = {
         "samples": study.records, "dosing": study.doses, "serum": study.serum_values,
+        "controls": study.controls,
     }  # fmt: skip
     declared = frozenset({*study.words, *study.treatments, *study.bead_lots})
     return {role: _cells(sheets[role], declared, role) for role in sheets if role in study.sha256}

@@ -24,8 +24,8 @@ T = TypeVar("T")
 REQUIRED = ("study", "title", "arms", "visits", "tubes", "samples")
 OPTIONAL = (
     "registry", "description", "assumptions", "data_root", "bead_lots", "checks", "percent_of", "limits", "errors",
-    "dosing", "treatments", "course_gap", "visit_assignment", "repeat", "serum", "sheets", "model", "words",
-    "miflowcyt",
+    "dosing", "treatments", "course_gap", "visit_assignment", "repeat", "serum", "controls", "gates", "sheets", "model",
+    "words", "miflowcyt",
 )  # fmt: skip
 ARM = (("label",), ("reference", "visits"))
 VISIT = (("label", "number"), ("baseline", "target_day", "window", "max_dsld"))
@@ -33,7 +33,8 @@ ASSIGNMENTS = ("nominal", "windows")
 LIMITS = ("lloq_events", "lod_events", "min_beads")
 ERRORS = ("cv_pipetting", "cv_lot", "cv_volume", "cv_alc", "cv_wbc")
 MODEL = ("populations",)
-SHEETS = ("samples", "dosing", "serum")
+GATES = ("learn",)
+SHEETS = ("samples", "dosing", "serum", "controls")
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,7 @@ class Document:
     treatments_line: int | None
     words: tuple[str, ...]
     miflowcyt: dict[str, str]
+    learn_gates: bool
     keys: frozenset[str]
 
 
@@ -126,6 +128,7 @@ def read_document(
         treatments_line=top["treatments"].line if "treatments" in top else None,
         words=reader.items(top["words"], "words", reader.text) if "words" in top else (),
         miflowcyt=_record(reader, top["miflowcyt"]) if "miflowcyt" in top else {},
+        learn_gates=_learn(reader, top["gates"]) if "gates" in top else True,
         keys=frozenset(top),
     )
 
@@ -265,6 +268,11 @@ def _errors(reader: FieldReader, node: Node) -> ErrorModel:
 def _model(reader: FieldReader, node: Node) -> tuple[str, ...]:
     given = reader.section(node, "model", (), MODEL)
     return reader.items(given["populations"], "model.populations", reader.text) if "populations" in given else ()
+
+
+def _learn(reader: FieldReader, node: Node) -> bool:
+    given = reader.section(node, "gates", (), GATES)
+    return "learn" not in given or reader.flag(given["learn"], "gates.learn") is not False
 
 
 def _record(reader: FieldReader, node: Node) -> dict[str, str]:

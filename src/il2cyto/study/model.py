@@ -23,6 +23,7 @@ __all__ = [
     "Arm",
     "BeadLot",
     "Checks",
+    "ControlRecord",
     "CountSpec",
     "Dose",
     "ErrorModel",
@@ -183,6 +184,42 @@ class TubeRecord:
 
 
 @dataclass(frozen=True)
+class ControlRecord:
+    """One row of the controls sheet.
+
+    Attributes
+    ----------
+    kind
+        ``unstained``, ``single_stain``, ``fmo`` (all stains but that of `marker`) or ``donor`` (cells of a control
+        donor with all stains).
+    tube
+        Kind of tube whose panel it controls.
+    marker, channel
+        Of a single stain and of an FMO tube; else ``None``. The channel may be left open.
+    batch, instrument
+        As in the samples sheet, or ``None``.
+    acquired
+        Day of acquisition, ``None`` where it is not known.
+    fcs, fcs_name
+        The file, resolved below the data root, and its name as written in the sheet.
+    line
+        Line of the row in the sheet.
+    """
+
+    control_id: str
+    kind: str
+    tube: str
+    marker: str | None
+    channel: str | None
+    batch: str | None
+    instrument: str | None
+    acquired: date | None
+    fcs: Path
+    fcs_name: str
+    line: int
+
+
+@dataclass(frozen=True)
 class Subject:
     """One subject, as every row of the samples sheet agrees; `reference_date` is that of enrolment, if it is given."""
 
@@ -258,9 +295,13 @@ class Study:
         What stops nothing and should be known: missing FCS files, visits outside their windows, spaces removed.
     files, sha256
         Name (relative to `folder`) and hash of every file that was read, by its role: ``study``, ``samples``,
-        ``dosing``, ``serum``, and ``overrides/NAME`` for each override of gates.
+        ``dosing``, ``serum``, ``controls``, and ``overrides/NAME`` for each override of gates.
     overrides
         Overrides of gates, by name of their files.
+    controls
+        The control tubes, in the order of the controls sheet; empty without it.
+    learn_gates
+        Whether gates are learnt where a strategy says how; else all stand as its template has them.
     """
 
     id: str
@@ -292,6 +333,8 @@ class Study:
     files: FrozenMapping[str, str]
     sha256: FrozenMapping[str, str]
     overrides: tuple[GateOverride, ...] = ()
+    controls: tuple[ControlRecord, ...] = ()
+    learn_gates: bool = True
 
     @property
     def baseline(self) -> str | None:

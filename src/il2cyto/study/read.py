@@ -7,19 +7,24 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from il2cyto.errors import Problem, StudyError
-from il2cyto.study import clinical, samples
+from il2cyto.study import clinical, controls, samples
 from il2cyto.study.assign import Assigned, assign_visits
 from il2cyto.study.document import Document, read_document
 from il2cyto.study.findings import Findings, in_file_order
 from il2cyto.study.frozen import FrozenMapping
-from il2cyto.study.model import Dose, GateOverride, Study, Subject, TubeRecord
+from il2cyto.study.model import ControlRecord, Dose, GateOverride, Study, Subject, TubeRecord
 from il2cyto.study.overrides import FOLDER, override_file, read_overrides
 from il2cyto.study.positions import MAX_BYTES, read_tree
 from il2cyto.study.rules import check_tubes, find_subjects, notice_tubes, with_repeats
 from il2cyto.study.sheets import Sheet, read_sheet
 from il2cyto.study.timing import notice_subjects
 
-COLUMNS = {"samples": samples.COLUMNS, "dosing": clinical.DOSING, "serum": clinical.SERUM}
+COLUMNS = {
+    "samples": samples.COLUMNS,
+    "dosing": clinical.DOSING,
+    "serum": clinical.SERUM,
+    "controls": controls.COLUMNS,
+}
 
 
 def columns_by_table() -> dict[str, tuple[str, ...]]:
@@ -86,6 +91,7 @@ class Parts:
     doses: tuple[Dose, ...]
     assigned: Assigned
     overrides: tuple[GateOverride, ...]
+    controls: tuple[ControlRecord, ...]
 
 
 def _read_parts(
@@ -120,6 +126,7 @@ def _read_parts(
         check_tubes(sheets["samples"].file, tubes, findings)
         if not records and not findings.problems:
             findings.problem(sheets["samples"].file, None, "", "", "the sheet has no rows; add one row per tube")
+    others = controls.read_controls(sheets["controls"], document, records, findings) if "controls" in sheets else ()
     overrides, touched = read_overrides(path.parent.resolve(), records, findings)
     for override in overrides:
         names[f"{FOLDER}/{override.name}"] = override_file(override.name)
@@ -131,7 +138,7 @@ def _read_parts(
         # notices about rows look things up that only a study without problems has
         notice_tubes(sheets["samples"].file, records, document, assigned, findings)
         notice_subjects(sheets["samples"].file, tubes, assigned, findings)
-    return Parts(document, touched, subjects, doses, assigned, overrides)
+    return Parts(document, touched, subjects, doses, assigned, overrides, others)
 
 
 def _bytes(path: Path, findings: Findings) -> bytes | None:
@@ -180,4 +187,6 @@ def _study(
         files=FrozenMapping(names),
         sha256=FrozenMapping(hashes),
         overrides=parts.overrides,
+        controls=parts.controls,
+        learn_gates=document.learn_gates,
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 from il2cyto.errors import OutputError
 from il2cyto.provenance import write_bytes
 
-FILES = ("study.yaml", "samples.csv", "dosing.csv", "serum.csv")
+FILES = ("study.yaml", "samples.csv", "dosing.csv", "serum.csv", "controls.csv")
 
 
 def new_study(folder: str | Path) -> tuple[Path, ...]:
