@@ -62,6 +62,8 @@ def path_of(strategy: GatingStrategy, population: str) -> str:
 
 def faults(strategy: GatingStrategy, learning: Learning) -> Iterator[Fault]:
     """Find what does not fit between the populations of a strategy and what shall be learnt of it."""
+    if not learning.cuts and not learning.shapes:
+        return
     cut_names = [cut.name for cut in learning.cuts]
     for cut in learning.cuts:
         if cut_names.count(cut.name) > 1:
