@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from il2cyto.deident.strategies import clean_strategy
 from il2cyto.fcs import read_fcs
 from il2cyto.gating import read_strategy
 from il2cyto.gating.learning import LearnRule
-from il2cyto.study import read_study
+from il2cyto.study import packaged_strategies, packaged_strategy, read_study
 from il2cyto.study.frozen import FrozenMapping
 
 KEY = Key(bytes(range(32)))
@@ -25,9 +26,9 @@ ZHANG-donor,donor,T,,,SITE-7,,,raw/zhang-donor.fcs,
 """
 CUTS = """\
 cuts:
-  CD25: {marker: CD25, units: linear, at: 50, learn: {method: control_tail, population: lympho, scope: batch,
+  CD25: {marker: CD25, units: linear, at: 50, learn: {method: jointly, population: lympho, scope: batch,
     from: [fmo, untreated], borrow: [study, template], min_events: 30,
-    options: {low: 0.3, side: right, given: CD25 Zhang, Zhang: Weiming}, why: Zhang Weiming wants it}}
+    options: {below: 2.5, with: Zhang, targets: "+- -*"}, why: Zhang Weiming wants it}}
   Zhang: {marker: CD3, units: linear, at: 10}
 populations:
 """
@@ -96,15 +97,15 @@ def test_rules_are_kept_and_words_are_not(source: Path, tmp_path: Path) -> None:
         (tmp_path / "clean" / name).parent.mkdir(exist_ok=True, parents=True)
         (tmp_path / "clean" / name).write_text(text, encoding="utf-8")
     before, after = read_strategy(path), read_strategy(tmp_path / "clean")
-    zhang, weiming = names.name("Zhang"), names.name("Weiming")
+    zhang = names.name("Zhang")
     assert zhang.startswith("N-")
     first, second = after.learning.cuts
     assert (first.name, second.name) == ("CD25", zhang)
     assert [cut.uses for cut in after.learning.cuts] == [cut.uses for cut in before.learning.cuts]
     assert [cut.at for cut in after.learning.cuts] == [50.0, 10.0]
-    options = {"low": 0.3, "side": "right", "given": f"CD25 {zhang}", zhang: weiming}
+    options = {"below": 2.5, "with": zhang, "targets": "+- -*"}
     assert first.rule == LearnRule(
-        "control_tail", "lympho", "batch", ("fmo", "untreated"), ("study", "template"), 30, FrozenMapping(options)
+        "jointly", "lympho", "batch", ("fmo", "untreated"), ("study", "template"), 30, FrozenMapping(options)
     )
 
 
@@ -117,3 +118,16 @@ def test_a_gate_that_is_learnt_as_a_whole(tmp_path: Path) -> None:
     (tmp_path / "clean").mkdir()
     (tmp_path / "clean" / "strategy.yaml").write_text(clean_strategy(tmp_path, Names(KEY), {})["strategy.yaml"])
     assert read_strategy(tmp_path / "clean").content_hash == read_strategy(tmp_path).content_hash
+
+
+@pytest.mark.parametrize("name", packaged_strategies())
+def test_packaged_rules_come_through(tmp_path: Path, name: str) -> None:
+    for file, text in clean_strategy(packaged_strategy(name), Names(KEY), {}).items():
+        (tmp_path / file).write_text(text, encoding="utf-8")
+    before, after = read_strategy(packaged_strategy(name)).learning, read_strategy(tmp_path).learning
+    assert before
+    assert after == replace(
+        before,
+        cuts=tuple(replace(cut, rule=cut.rule and replace(cut.rule, why="")) for cut in before.cuts),
+        shapes=tuple(replace(shape, rule=replace(shape.rule, why="")) for shape in before.shapes),
+    )

@@ -21,7 +21,7 @@ from il2cyto.exchange.floreada import NAMESPACE as FLOREADA
 from il2cyto.exchange.xml import children, local, namespace, parse_xml
 from il2cyto.gating.learning import SCOPES, SOURCES
 from il2cyto.gating.overrides import FOLDER as OVERRIDES
-from il2cyto.gating.vocabulary import CUT_METHODS, SHAPE_METHODS
+from il2cyto.gating.vocabulary import CUT_METHODS, OPTIONS, SHAPE_METHODS
 from il2cyto.panel import ABSENT, Panel
 from il2cyto.study.findings import Findings
 from il2cyto.study.positions import Mapping as MappingNode
@@ -47,14 +47,9 @@ _KEYS = frozenset(
         "at", "learn", "method", "scope", "from", "borrow", "min_events", "options",
     }
 )  # fmt: skip
-#: Options of rules: their names, and what they may say besides names of cuts.
-_OPTIONS = frozenset(
-    {
-        "low", "high", "side", "smooth", "above", "below", "min_separation", "sd", "bins", "tolerance", "keep", "share",
-        "vertices", "target", "targets", "others", "reach", "given", "with", "min_beyond", "quantile",
-        "left", "right", "both", "bayes",
-    }
-)  # fmt: skip
+#: Options of rules, and what they may say besides names of cuts and signs of regions.
+_OPTIONS = frozenset({*(name for names in OPTIONS.values() for name in names), "left", "right", "both", "bayes"})
+_SIGNS = re.compile(r"[-+*]{1,40}")
 #: Keys whose text is the path of a population; every other text is one name.
 _PATHS = ("parent", "of", "remove", "population")
 _GATING_ML = "http://www.isac-net.org/std/Gating-ML/v2.0/"
@@ -248,7 +243,7 @@ def _clean(node: Node, names: Names, key: str = "") -> Any:
 
 
 def _option(word: str, names: Names) -> str:
-    return word if word in _OPTIONS else _id(word, names)
+    return word if word in _OPTIONS or _SIGNS.fullmatch(word) else _id(word, names)
 
 
 def _option_value(node: Node, names: Names) -> Any:
