@@ -28,6 +28,7 @@ COMMANDS = (
     "demo",
     "check",
     "run",
+    "learn",
     "status",
     "tube",
     "visits",

@@ -267,6 +267,12 @@ def test_tubes_and_tables_as_single_steps(few: Path, undisturbed: dict[str, str]
     out = tmp_path / "r"
     study = few / "study.yaml"
     ids = [record.tube_id for record in read_study(study).records]
+    early = start("tube", study, ids[0], "--out", out)
+    early.communicate()
+    assert early.returncode == 2
+    learn = start("learn", study, "--out", out, "--jobs", "1")
+    learn.communicate()
+    assert learn.returncode in (0, 1)
     processes = [start("tube", study, *ids[i::2], "--out", out, "--jobs", "1") for i in range(2)]
     for process in processes:
         process.communicate()

@@ -24,7 +24,7 @@ FILES = {
     "counts.csv", "counts.parquet", "counts_wide.csv", "visits.h5ad", "linked.h5mu", "link_report.csv", "model.csv",
     "checks.csv", "trial_table.csv", "trial_table.parquet", "trial_table.xlsx", "overrides.csv",
     "failures.csv", "paths.csv", "missing_visits.csv", "missing_populations.csv", "manifest.json", "report.html",
-    "tubes", "il2cyto.log", ".il2cyto", "audit.jsonl",
+    "tubes", "learnt", "il2cyto.log", ".il2cyto", "audit.jsonl",
 }  # fmt: skip
 
 
@@ -104,7 +104,7 @@ def test_manifest_names_every_hash(trial: Path, results: Path) -> None:
     assert manifest["tubes"]["P001-BL-TREG"]["fcs_sha256"] == sample
     for role, name in {"study": "study.yaml", "samples": "samples.csv", "serum": "serum.csv"}.items():
         assert manifest["inputs"][role] == hashlib.sha256((trial / name).read_bytes()).hexdigest()
-    assert len({tube["strategy_sha256"] for tube in manifest["tubes"].values()}) == 4
+    assert len({tube["template_sha256"] for tube in manifest["tubes"].values()}) == 4
 
 
 def digest(folder: Path) -> dict[str, str]:

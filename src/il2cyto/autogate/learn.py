@@ -12,7 +12,7 @@ from il2cyto.autogate.jobs import Job, chosen, estimate
 from il2cyto.autogate.learnt import LearntGate
 from il2cyto.autogate.order import Task, given, stages
 from il2cyto.autogate.part import above
-from il2cyto.autogate.places import place
+from il2cyto.autogate.places import place, still_learnt
 from il2cyto.gating.learning import SCOPES
 from il2cyto.gating.strategy import GatingStrategy
 
@@ -109,12 +109,12 @@ def _jobs(
     placed: dict[tuple[LearntGate, ...], GatingStrategy] = {}
     for teacher in teachers:
         wanted = [(task, source) for task in stage for source in task.rule.sources if teacher.teaches(source, task)]
-        own = [task for task in stage if task.rule.scope == "tube" and teacher.source != "fmo"]
+        own = [task for task in stage if task.rule.scope == "tube"]
         if not wanted and not own:
             continue
         gates = tuple(sofar.gate(task, teacher.tube_id, teacher.subject, teacher.batch) for task in done)
         if gates not in placed:
-            placed[gates] = place(part, _within(part, gates))
+            placed[gates] = place(part, still_learnt(part, gates))
         result = placed[gates].apply(teacher.sample)
         events: dict[tuple[str, str], LearningTube | None] = {}
         for task, source in [*wanted, *((task, "sample") for task in own)]:
@@ -156,13 +156,6 @@ def _units(task: Task, teacher: Teacher) -> list[tuple[str, str]]:
     return [(scope, unit) for scope, unit in units if unit or scope == "study"]
 
 
-def _within(part: GatingStrategy, gates: Sequence[LearntGate]) -> list[LearntGate]:
-    """Gates of rules that a part of a strategy still has."""
-    cuts = {cut.name for cut in part.learning.cuts if cut.uses}
-    shapes = {part.paths[shape.population] for shape in part.learning.shapes}
-    return [gate for gate in gates if gate.name in (cuts if gate.kind == "cut" else shapes)]
-
-
 def _there(task: Task, strategy: GatingStrategy, part: GatingStrategy) -> Task:
     """The rule with its population at its position in a part of the strategy."""
     if task.population < 0:
@@ -196,4 +189,4 @@ def learn_tube(
         done += stage
     here = Learnt(strategy, found)
     gates = tuple(here.gate(task, teacher.tube_id, teacher.subject, teacher.batch) for task in done)
-    return place(strategy, gates), gates
+    return place(strategy, still_learnt(strategy, gates)), gates

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from il2cyto.gates import BooleanGate
+from il2cyto.gating.learning import Learning
 from il2cyto.gating.remap import remap
 from il2cyto.gating.strategy import GatingStrategy
 from il2cyto.keys import ROOT
@@ -40,5 +41,13 @@ def above(strategy: GatingStrategy, populations: Iterable[int]) -> GatingStrateg
             replace(strategy.populations[i], parent="/".join([ROOT, *strategy.paths[i].split("/")[:-1]]))
             for i in order
         ),
-        learning=remap(strategy.learning, {i: k for k, i in enumerate(order)}),
+        learning=_placed_only(remap(strategy.learning, {i: k for k, i in enumerate(order)})),
+    )
+
+
+def _placed_only(learning: Learning) -> Learning:
+    """What can be placed, without the rules by which it was found: their populations may lie elsewhere."""
+    return Learning(
+        tuple(replace(cut, rule=None) for cut in learning.cuts),
+        tuple(replace(shape, rule=replace(shape.rule, population=ROOT)) for shape in learning.shapes),
     )

@@ -52,3 +52,10 @@ def _shape(before: Gate, place: tuple[float, ...]) -> Gate:
     dimension = before.dimensions[0]
     low, high = (None if math.isinf(one) else one for one in place)
     return RectangleGate((Limits(dimension, low, high),))
+
+
+def still_learnt(strategy: GatingStrategy, gates: Iterable[LearntGate]) -> list[LearntGate]:
+    """Return the gates of rules that a strategy still has: a file's own gates, or a part, may have lost some."""
+    cuts = {cut.name for cut in strategy.learning.cuts if cut.uses}
+    shapes = {strategy.paths[shape.population] for shape in strategy.learning.shapes}
+    return [gate for gate in gates if gate.name in (cuts if gate.kind == "cut" else shapes)]

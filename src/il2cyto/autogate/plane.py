@@ -61,9 +61,9 @@ class Clouds:
 
     def densities(self, points: FloatArray, area: float) -> FloatArray:
         """Return weight × density × area of each component at points, float64 ``(k, n)``."""
-        apart = points[None, :, :] - self.mean[:, None, :]
-        inverse = np.linalg.inv(self.covariance)
-        distance = np.einsum("kni,kij,knj->kn", apart, inverse, apart)
+        x, y = (points[None, :, axis] - self.mean[:, axis, None] for axis in (0, 1))
+        inverse = np.linalg.inv(self.covariance)[:, :, :, None]
+        distance = inverse[:, 0, 0] * x * x + 2.0 * inverse[:, 0, 1] * x * y + inverse[:, 1, 1] * y * y
         scale = self.weight / (2.0 * np.pi * np.sqrt(np.linalg.det(self.covariance)))
         return np.asarray(area * scale[:, None] * np.exp(-0.5 * distance))
 
@@ -114,8 +114,9 @@ def expect_maximise(start: Clouds, plane: Plane, counts: FloatArray, steps: int)
         alive = each > 5.0
         safe = np.where(alive, each, 1.0)
         mean = np.where(alive[:, None], shares @ points / safe[:, None], now.mean)
-        apart = points[None, :, :] - mean[:, None, :]
-        covariance = np.einsum("kn,kni,knj->kij", shares, apart, apart) / safe[:, None, None] + floor
+        x, y = (points[None, :, axis] - mean[:, axis, None] for axis in (0, 1))
+        xx, xy, yy = ((shares * product).sum(axis=1) / safe for product in (x * x, x * y, y * y))
+        covariance = np.stack([np.stack([xx, xy], axis=1), np.stack([xy, yy], axis=1)], axis=1) + floor
         covariance = np.where(alive[:, None, None], covariance, now.covariance)
         weight = each / each.sum()
         moved = float(np.abs(mean - now.mean).max() + np.abs(weight - now.weight).max())

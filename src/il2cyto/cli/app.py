@@ -14,6 +14,7 @@ from il2cyto.cli.check_fcs import check_fcs
 from il2cyto.cli.convert import convert
 from il2cyto.cli.deidentify import deidentify
 from il2cyto.cli.export import export
+from il2cyto.cli.learn import learn
 from il2cyto.cli.options import DataRoot, StudyFile
 from il2cyto.cli.recount import recount
 from il2cyto.cli.run import cores, plural, run, run_and_tell, say, tube, visits
@@ -146,6 +147,7 @@ def show(
 
 app.command("run")(run)
 app.command("status")(status)
+app.command("learn")(learn)
 app.command("tube")(tube)
 app.command("visits")(visits)
 app.command("check-fcs")(check_fcs)

@@ -73,6 +73,7 @@ def tube(
     from il2cyto.steps.folder import results_folder
     from il2cyto.steps.gate import gate_records
     from il2cyto.steps.journal import journal
+    from il2cyto.steps.learn import not_learnt, with_learnt
     from il2cyto.study.read import read_study
 
     found = read_study(study, data_root=data_root)
@@ -80,9 +81,16 @@ def tube(
     for name in tubes:
         if name not in by_id:
             raise ParameterError(f"{study.name} has no tube {name!r}{did_you_mean(name, list(by_id))}")
+    waiting = not_learnt(found, out)
+    if waiting:
+        raise ParameterError(
+            f"the gates of {', '.join(waiting)} are not learnt yet: `il2cyto learn {study.name} --out {out.name}` "
+            "goes before `il2cyto tube`"
+        )
+    by_id = {record.tube_id: record for record in with_learnt(found, out).records}
     records = [by_id[name] for name in dict.fromkeys(tubes)]
     with (
-        _interruptible(len(records)) as screen,
+        interruptible(len(records)) as screen,
         results_folder(out, found.id, "il2cyto tube", shared=True),
         journal(out),
     ):
@@ -111,7 +119,7 @@ def visits(
     from il2cyto.study.read import read_study
 
     found = read_study(study, data_root=data_root)
-    with _interruptible(None) as screen:
+    with interruptible(None) as screen:
         summary = finish_study(found, out, user=user, reason=reason, verify=verify, stage=screen.stage)
     _tell(summary, out)
     raise typer.Exit(summary.exit_code)
@@ -130,7 +138,7 @@ def run_and_tell(
     """Run a study with its progress on the screen and return the exit code."""
     from il2cyto.steps.run import run_study
 
-    with _interruptible(len(study.records)) as screen:
+    with interruptible(len(study.records)) as screen:
         summary = run_study(
             study, out, jobs=jobs or cores(), on_error=on_error, isolate=True, user=user, reason=reason, verify=verify,
             tube_done=screen.tube, stage=screen.stage,
@@ -185,7 +193,7 @@ def plural(count: int, word: str) -> str:
 
 
 @contextmanager
-def _interruptible(total: int | None) -> Iterator[Screen]:
+def interruptible(total: int | None) -> Iterator[Screen]:
     """Show progress; end by Ctrl-C, or by a signal that asks for the end, with a word on how to go on."""
     from il2cyto.cli.progress import tube_progress
 

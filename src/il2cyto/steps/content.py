@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 
 from il2cyto import __version__
+from il2cyto.autogate.learnt import LearntGate
 from il2cyto.gates import RectangleGate
 from il2cyto.gating import GatingResult
 from il2cyto.sample import Sample
 from il2cyto.steps.counted import bead_slices
 from il2cyto.steps.gates import TubeGates
+from il2cyto.steps.gatestatus import gate_rows
 from il2cyto.steps.key import RESULT_FORMAT, result_key
 from il2cyto.steps.public import file_texts, plain_number, public_repair
 from il2cyto.study.model import TubeRecord
@@ -42,6 +44,7 @@ def tube_content(record: TubeRecord, gates: TubeGates, result: GatingResult, par
         "strategy": strategy.id,
         "strategy_version": strategy.version,
         "strategy_sha256": strategy.content_hash,
+        "template_sha256": parts["strategy"],
         "panel_sha256": result.panel.content_hash if result.panel is not None else None,
         "n_events": sample.n_events,
         "fcs_version": sample.version,
@@ -51,8 +54,16 @@ def tube_content(record: TubeRecord, gates: TubeGates, result: GatingResult, par
         "missing_markers": list(result.missing_markers),
         "retained_time_fraction": retained_time_fraction(result),
         "bead_slices": bead_slices(result, record.count.beads),
-        "counts": _plain(result),
+        "learnt": [_told(gate) for gate in gates.learnt],
+        "counts": _plain(result, gate_rows(result, gates)),
     }
+
+
+def _told(gate: LearntGate) -> dict[str, Any]:
+    """What a table says of a learnt gate; its bootstrap draws stand in the file of learnt gates."""
+    plain = gate.plain()
+    draws = plain.pop("draws")
+    return {**plain, "sd": np.std(np.array(draws), axis=0).tolist() if draws else []}
 
 
 def _repairs(sample: Sample) -> list[list[str | bool]]:
@@ -74,16 +85,16 @@ def _dimmed_note(sample: Sample) -> list[str]:
     return [said] if few else []
 
 
-def _plain(result: GatingResult) -> list[dict[str, Any]]:
+def _plain(result: GatingResult, gates: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The counts of a result as JSON holds them: missing numbers are null."""
     import pandas as pd
 
     whole = ("count", "parent_count", "n_undefined")
     rows: list[dict[str, Any]] = []
-    for row in result.counts.astype(object).to_dict("records"):
+    for row, gate in zip(result.counts.astype(object).to_dict("records"), gates, strict=True):
         numbers = {name: None if pd.isna(row[name]) else int(row[name]) for name in whole}
         percent = None if pd.isna(row["percent_parent"]) else float(row["percent_parent"])
-        rows.append({str(key): value for key, value in row.items()} | numbers | {"percent_parent": percent})
+        rows.append({str(key): value for key, value in row.items()} | numbers | {"percent_parent": percent} | gate)
     return rows
 
 

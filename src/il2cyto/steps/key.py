@@ -16,20 +16,21 @@ from il2cyto.steps.pictures import BINS, MAX_EVENTS
 from il2cyto.study.model import TubeRecord
 
 #: Raised when the content of ``result.json``, ``error.json`` or ``plots.json`` changes.
-RESULT_FORMAT: Final = 4
+RESULT_FORMAT: Final = 5
 #: Libraries whose arithmetic makes the numbers of a tube.
 LIBRARIES: Final = ("numpy", "numba", "llvmlite")
 #: Sources that make the numbers and pictures of a tube; the rest of the package works on finished tubes.
 _SOURCES: Final = (
-    "kernels", "fcs", "gates", "gating", "transforms", "exchange", "sample.py", "panel.py", "compensation.py",
-    "counts/slices.py", "counts/tree.py", "deident/vocabulary.py", "provenance/hashing.py", "report/density.py",
-    "report/plotdata.py", "steps/content.py", "steps/counted.py", "steps/gates.py", "steps/instrument.py",
-    "steps/key.py", "steps/pictures.py", "steps/public.py", "steps/tube.py",
+    "kernels", "fcs", "gates", "gating", "autogate", "transforms", "exchange", "sample.py", "panel.py",
+    "compensation.py", "counts/slices.py", "counts/tree.py", "deident/vocabulary.py", "provenance/hashing.py",
+    "report/density.py", "report/plotdata.py", "steps/content.py", "steps/counted.py", "steps/gates.py",
+    "steps/gatestatus.py", "steps/instrument.py", "steps/key.py", "steps/learn.py", "steps/pictures.py",
+    "steps/public.py", "steps/tube.py",
 )  # fmt: skip
 #: What the parts of a key are called where people read them.
 NAMES: Final = {
-    "file": "file", "strategy": "strategy", "override": "override", "matrix": "matrix", "panel": "panel",
-    "display": "axes or notes of the strategy", "options": "options", "format": "result format",
+    "file": "file", "strategy": "strategy", "learnt": "learnt gates", "override": "override", "matrix": "matrix",
+    "panel": "panel", "display": "axes or notes of the strategy", "options": "options", "format": "result format",
     "il2cyto": "il2cyto version", "code": "code of il2cyto", "libraries": "libraries",
 }  # fmt: skip
 
@@ -37,18 +38,21 @@ NAMES: Final = {
 def key_parts(record: TubeRecord, gates: TubeGates, fcs_sha256: str) -> dict[str, Any]:
     """Return all that decides the result of a tube, by name (those of `NAMES`), as plain data.
 
-    ``strategy`` is the hash of the template; ``override`` tells of gates of this file in the strategy's folder and of
-    overrides of the study that touch the tube, ``None`` where there are none. ``code`` is the hash of the sources that
-    compute a tube, so that a changed checkout of one version is noticed too.
+    ``strategy`` is the hash of the template; ``learnt`` that of gates that were learnt from other tubes, ``None`` where
+    none were (what a tube learns from itself follows from its file); ``override`` tells of gates of this file in the
+    strategy's folder and of overrides of the study that touch the tube, ``None`` where there are none. ``code`` is the
+    hash of the sources that compute a tube, so that a changed checkout of one version is noticed too.
     """
     strategies, _ = load_strategies(record.strategy.path, record.panel, record.tube)
     template, strategy = strategies.default or gates.strategy, gates.strategy
+    drawn = gates.drawn
     panel = gates.panel or strategy.panel
-    own = strategy.content_hash != template.content_hash or gates.overrides
+    own = drawn.content_hash != template.content_hash or gates.overrides
     return {
         "file": fcs_sha256,
         "strategy": template.content_hash,
-        "override": hash_content([strategy.content_hash, *gates.overrides]) if own else None,
+        "learnt": hash_content([gate.plain() for gate in gates.learnt]) if gates.learnt else None,
+        "override": hash_content([drawn.content_hash, *gates.overrides]) if own else None,
         "matrix": {name: matrix.content_hash for name, matrix in sorted(strategy.matrices.items())},
         "panel": panel.content_hash if panel is not None else None,
         "display": hash_content({"axes": dict(strategy.axes), "notes": list(strategy.notes)}),
@@ -89,8 +93,9 @@ def _told(name: str, old: Any, new: Any) -> str:
     if name == "libraries" and isinstance(old, Mapping) and isinstance(new, Mapping):
         changed = [key for key in sorted({*old, *new}) if old.get(key) != new.get(key)]
         return f"libraries ({', '.join(f'{key} {old.get(key)} → {new.get(key)}' for key in changed)})"
-    if name == "override":
-        return "override added" if old is None else "override removed" if new is None else "override"
+    if name in ("override", "learnt"):
+        what = NAMES[name]
+        return f"{what} added" if old is None else f"{what} removed" if new is None else what
     return NAMES[name]
 
 

@@ -18,6 +18,7 @@ from il2cyto.steps.gate import collect_records, gate_records
 from il2cyto.steps.gates import forget_gates, load_strategies
 from il2cyto.steps.journal import journal
 from il2cyto.steps.key import RESULT_FORMAT, code_sha256
+from il2cyto.steps.learn import learn_study, with_learnt
 from il2cyto.steps.missing import TUBE_FAILED, flag_lost_repeats, missing_populations
 from il2cyto.steps.results import discard, read_result
 from il2cyto.steps.sources import SourceMemory
@@ -130,6 +131,7 @@ def run_study(
         forget_gates()
         trail = Trail(out, user=user, reason=reason)
         trail.begin(study)
+        study = learn_study(study, out, jobs=jobs, verify=verify, stage=say)
 
         def done(outcome: TubeOutcome) -> None:
             if tube_done is not None:
@@ -169,6 +171,7 @@ def finish_study(
         forget_gates()
         trail = Trail(out, user=user, reason=reason)
         trail.begin(study)
+        study = with_learnt(study, out)
         outcomes = collect_records(study.records, out, verify=verify)
         return _finish(study, out, outcomes, say, trail)
 
@@ -187,7 +190,8 @@ def _finish(
     tables, manifest = make_tables(study, outcomes, out)
     # a tube that is no longer in the sheet, or was not begun, has no result beside fresh tables
     discard(out, outcomes.keys())
-    SourceMemory.read(sources_path(out)).tidy({record.tube_id for record in study.records})
+    ids = {*(record.tube_id for record in study.records), *(control.control_id for control in study.controls)}
+    SourceMemory.read(sources_path(out)).tidy(ids)
     say("writing")
     tube_ids = [record.tube_id for record in study.records]
     write_outputs(out, study, tables, manifest, lambda whole: {HEAD: trail.finish(tube_ids, whole)})
@@ -207,7 +211,15 @@ def _finish(
 
 def make_tables(study: Study, outcomes: Mapping[str, TubeOutcome], out: Path) -> tuple[Tables, dict[str, Any]]:
     """Make every table from the outcomes of tubes and their results in `out`, which are read one after the other."""
-    from il2cyto.counts import add_check_flags, check_counts, count_table, trial_table, visit_rows, wide_table
+    from il2cyto.counts import (
+        add_check_flags,
+        check_counts,
+        count_table,
+        trial_table,
+        visit_rows,
+        wide_table,
+        with_gates,
+    )
     from il2cyto.derive import visit_table
     from il2cyto.linking import link
     from il2cyto.models import change_from_baseline
@@ -227,7 +239,7 @@ def make_tables(study: Study, outcomes: Mapping[str, TubeOutcome], out: Path) ->
     days = visit_table(study)
     tubes, populations = tube_tables(study, results(), days)
     made_of = (tubes, populations, count_specs(study), study.errors, study.limits)
-    counts = count_table(*made_of, study.percent_of)
+    counts = with_gates(count_table(*made_of, study.percent_of), populations)
     slices = {tube_id: fact.bead_slices for tube_id, fact in facts.items()}
     checks = check_counts(counts, *made_of, study.checks, slices)
     lacking = missing_populations(study, outcomes, counts)
@@ -267,7 +279,16 @@ def _columns(tubes: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """The tubes of a manifest as columns: as a mapping of mappings, thousands of them would take HDF5 a minute."""
     import numpy as np
 
-    texts = ("fcs_sha256", "strategy", "strategy_version", "strategy_sha256", "panel_sha256", "key", "failed")
+    texts = (
+        "fcs_sha256",
+        "strategy",
+        "strategy_version",
+        "strategy_sha256",
+        "template_sha256",
+        "panel_sha256",
+        "key",
+        "failed",
+    )
     events = [tube.get("n_events") for tube in tubes.values()]
     return {
         "tube_id": np.array(list(tubes), dtype=object),

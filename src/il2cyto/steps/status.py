@@ -14,6 +14,7 @@ from il2cyto.provenance.lock import Holder
 from il2cyto.steps.folder import lock_holder, results_format, sources_path
 from il2cyto.steps.gates import strategy_for
 from il2cyto.steps.key import RESULT_FORMAT, code_sha256, differences, key_parts
+from il2cyto.steps.learn import with_learnt
 from il2cyto.steps.outputs import MANIFEST
 from il2cyto.steps.results import Found, folder_of, read_folder
 from il2cyto.steps.sources import FileHash, SourceMemory
@@ -78,6 +79,7 @@ def study_state(study: Study, out: str | Path, *, verify: bool = False) -> Study
         Hash every FCS file, every picture and every table, instead of asking the file system whether they are the same.
     """
     out = Path(out)
+    study = with_learnt(study, out)
     memory = SourceMemory.read(sources_path(out))
     tubes, keys = [], {}
     for record in study.records:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from il2cyto.steps.gate import gate_records
+from il2cyto.steps.learn import learn_study
 from il2cyto.steps.run import make_tables
 from il2cyto.study.model import Study
 
@@ -31,6 +32,7 @@ def gate_study(study: Study, *, jobs: int = 1) -> AnnData:
         became of each tube is told in ``uns["il2cyto"]["tubes"]``, one array per column; `run_study` writes all tables.
     """
     with tempfile.TemporaryDirectory() as folder:
+        study = learn_study(study, Path(folder), jobs=jobs)
         outcomes = gate_records(study.records, Path(folder), jobs=jobs)
         tables, _ = make_tables(study, outcomes, Path(folder))
     return tables.visits

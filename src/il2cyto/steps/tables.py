@@ -49,7 +49,8 @@ class TubeFacts:
 
 
 _MANIFEST = (
-    "fcs_sha256", "strategy", "strategy_version", "strategy_sha256", "panel_sha256", "n_events", "key"
+    "fcs_sha256", "strategy", "strategy_version", "strategy_sha256", "template_sha256", "panel_sha256", "n_events",
+    "key",
 )  # fmt: skip
 
 

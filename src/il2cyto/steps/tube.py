@@ -12,7 +12,7 @@ from il2cyto.fcs import read_fcs
 from il2cyto.provenance import hash_content
 from il2cyto.sample import Sample
 from il2cyto.steps.content import tube_content
-from il2cyto.steps.gates import strategy_for
+from il2cyto.steps.gates import strategy_for, with_own
 from il2cyto.steps.journal import where_raised
 from il2cyto.steps.key import RESULT_FORMAT, environment, key_parts, result_key
 from il2cyto.steps.pictures import tube_pictures
@@ -181,6 +181,7 @@ def _gate(record: TubeRecord, out: Path, file: FileHash, threads: int, reuse: bo
     folder = folder_of(out, record.tube_id)
     if reuse and done(folder, parts) is not None:
         return details, True
+    gates = with_own(record, gates, sample)
     result = gates.strategy.apply(sample, threads=threads)
     content = tube_content(record, gates, result, parts)
     plots = tube_pictures(result, record.tube_id)

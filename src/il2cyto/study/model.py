@@ -28,6 +28,7 @@ __all__ = [
     "Dose",
     "ErrorModel",
     "GateOverride",
+    "LearntFile",
     "Limits",
     "SerumValue",
     "StrategyRef",
@@ -81,6 +82,14 @@ class GateOverride:
 
 
 @dataclass(frozen=True)
+class LearntFile:
+    """Gates that were learnt for a kind of tube: a file and its hash."""
+
+    path: Path
+    sha256: str
+
+
+@dataclass(frozen=True)
 class TubeRecord:
     """One row of the samples sheet; strategy, panel and count are those of the tube type unless the row overrides them.
 
@@ -124,6 +133,8 @@ class TubeRecord:
         Line of the row in the sheet.
     overrides
         Overrides of gates that touch this tube, from wide to narrow.
+    learnt
+        Learnt gates that it gets, ``None`` where those of the template stand.
     """
 
     tube_id: str
@@ -161,6 +172,7 @@ class TubeRecord:
     comment: str | None
     line: int
     overrides: tuple[GateOverride, ...] = ()
+    learnt: LearntFile | None = None
 
     @property
     def route(self) -> str:
