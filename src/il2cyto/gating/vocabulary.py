@@ -19,7 +19,7 @@ OPTIONS: Final = {
     "quantile": ("share", "min_beyond"),
     "mixture": ("below", "above", "keep", "min_separation"),
     "anchored": ("above", "keep", "min_separation"),
-    "jointly": ("with", "given", "targets", "below", "above", "min_separation"),
+    "jointly": ("with", "given", "targets", "below", "above", "tolerance", "min_separation"),
     "singlets": ("below", "above"),
     "lymphocytes": ("share", "vertices"),
     "mixture2d": ("target", "others", "vertices", "min_separation"),
