@@ -194,7 +194,8 @@ def populations_table(rows: pd.DataFrame) -> pd.DataFrame:
         percent = 100.0 * np.expm1(mean)
         table.append(
             {
-                "tube": tube, "population": name, "tubes": len(group), "not estimable": int((~group["estimable"]).sum()),
+                "tube": tube, "population": name, "tubes": len(group),
+                "not estimable": int((~group["estimable"]).sum()),
                 "F1": group["f1"].median(), "ceiling": top["ceiling"].median(), "F1 / ceiling": share,
                 "ceiling in true parent": top["ceiling in true parent"].median(), "bias %": percent,
                 "± SE": 100.0 * error, "within": share >= LEAST_SHARE and abs(percent) <= MOST_BIAS,
@@ -225,7 +226,8 @@ def treatment_table(rows: pd.DataFrame) -> pd.DataFrame:
         lower, upper = np.exp(values.mean() - half), np.exp(values.mean() + half)
         table.append(
             {
-                "part": name, "tubes": len(group), "ratio": float(np.exp(values.mean())), "lower": lower, "upper": upper,
+                "part": name, "tubes": len(group), "ratio": float(np.exp(values.mean())), "lower": lower,
+                "upper": upper,
                 "within": bool(BOUNDS[0] <= lower and upper <= BOUNDS[1]),
             }
         )  # fmt: skip
