@@ -95,17 +95,21 @@ def smoothed(counts: FloatArray, grid: Grid, factor: float = 1.0) -> FloatArray:
     """
     from scipy.ndimage import gaussian_filter1d
 
-    total = counts.sum()
-    if total <= 0:
+    if counts.sum() <= 0:
         return np.zeros_like(counts)
+    density: FloatArray = gaussian_filter1d(counts, bandwidth(counts, grid, factor), mode="nearest")
+    return np.asarray(density / density.sum())
+
+
+def bandwidth(counts: FloatArray, grid: Grid, factor: float = 1.0) -> float:
+    """Return the standard deviation of the kernel of `smoothed`, in cells."""
+    total = counts.sum()
     share = counts / total
     mean = float(share @ grid.centres)
     deviation = float(np.sqrt(share @ (grid.centres - mean) ** 2))
     quartiles = quantiles(counts, grid, np.array([0.25, 0.75]))
     spread = min(deviation, float(quartiles[1] - quartiles[0]) / 1.34) or deviation
-    width = max(factor * 0.6 * spread * total**-0.2 / grid.width, 1.0)
-    density: FloatArray = gaussian_filter1d(share, width, mode="nearest")
-    return np.asarray(density / density.sum())
+    return float(max(factor * 0.6 * spread * total**-0.2 / grid.width, 1.0))
 
 
 def quantiles(counts: FloatArray, grid: Grid, shares: FloatArray) -> FloatArray:

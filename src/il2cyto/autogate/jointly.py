@@ -20,7 +20,7 @@ FloatArray = NDArray[np.float64]
 _CELLS: Final = 256
 _STEPS, _STEPS_AGAIN = 100, 5
 #: Events that are looked at; more change the fit less than tubes differ.
-_EVENTS: Final = 15_000
+_EVENTS: Final = 25_000
 #: A count beyond the tolerance by 1 % costs as much as 5 % of F1.
 _COUNTS_FIRST: Final = 500.0
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 from il2cyto.autogate.learnt import LearntGate
 from il2cyto.gates import Gate, Limits, PolygonGate, RectangleGate, UnsupportedGate
 from il2cyto.gating.freeze import frozen
+from il2cyto.gating.remap import remap
 from il2cyto.gating.strategy import GatingStrategy
 
 
@@ -34,15 +35,20 @@ def place(strategy: GatingStrategy, gates: Iterable[LearntGate]) -> GatingStrate
     for (kind, name), gate in found.items():
         if kind == "shape":
             shapes[name] = _shape(strategy.populations[strategy.paths.index(name)].gate, gate.place)
-    populations = list(frozen(strategy, cuts, shapes).populations)
+    placed = frozen(strategy, cuts, shapes)
     lost = {gate.id: gate.reason for gate in gates if not gate.place}
+    if not lost:
+        return placed
+    populations = list(placed.populations)
     uses = {("cut", cut.name): {use.population for use in cut.uses} for cut in strategy.learning.cuts}
+    unknown = set()
     for (kind, name), reason in lost.items():
-        places = uses[kind, name] if kind == "cut" else {strategy.paths.index(name)}
-        for i in places:
+        for i in uses[kind, name] if kind == "cut" else {strategy.paths.index(name)}:
             told = f"gate not estimable: {name.rpartition('/')[2]}: {reason}"
             populations[i] = replace(populations[i], gate=UnsupportedGate(told), complement=False)
-    return replace(frozen(strategy, cuts, shapes), populations=tuple(populations))
+            unknown.add(i)
+    learning = remap(placed.learning, {i: i for i in range(len(populations)) if i not in unknown})
+    return replace(placed, populations=tuple(populations), learning=learning)
 
 
 def _shape(before: Gate, place: tuple[float, ...]) -> Gate:

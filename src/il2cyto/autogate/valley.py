@@ -9,13 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from il2cyto.autogate.estimate import Estimated, LearningTube, NotEstimable, Template
-from il2cyto.autogate.grid import Grid, counted, redraw, smoothed
+from il2cyto.autogate.grid import Grid, bandwidth, counted, redraw, smoothed
 from il2cyto.autogate.options import number
 from il2cyto.gating.learning import LearnRule
 
 FloatArray = NDArray[np.float64]
 #: What rises from the bottom of a valley by less than this share of the lower peak is still its bottom.
 _FLAT = 0.02
+#: Standard errors by which a peak must rise above a valley.
+_SURE = 4.0
 
 
 def valley(
@@ -33,7 +35,8 @@ def valley(
         Less is not estimable; default 0.2.
 
     The valley is the deepest one: of every pair of neighbouring peaks with a minimum within the range, the one with the
-    greatest separation; of equal ones the nearest to the template. Separation: ``1 - f(valley) / f(lower peak)``.
+    greatest separation; of equal ones the nearest to the template. A peak that rises above the valley by less than
+    four of its standard errors is none. Separation: ``1 - f(valley) / f(lower peak)``.
     """
     grid = Grid(*template.limits[0])
     counts = counted(tubes, grid)
@@ -41,7 +44,10 @@ def valley(
     low, high = number(rule, "low", grid.low), number(rule, "high", grid.high)
     least = number(rule, "min_separation", 0.2)
     factor = number(rule, "smooth", 1.0)
-    found = _deepest(smoothed(counts.sum(axis=0), grid, factor), grid, low, high, float(template.place[0]))
+    pooled = counts.sum(axis=0)
+    # what one event is worth in the density of a kernel, on the scale of its squared standard error
+    event = 1.0 / (n_events * 2.0 * np.sqrt(np.pi) * bandwidth(pooled, grid, factor)) if n_events else 1.0
+    found = _deepest(smoothed(pooled, grid, factor), grid, low, high, float(template.place[0]), event)
     if found is None:
         return NotEstimable(f"no valley between {low:.3g} and {high:.3g}", n_events, names)
     place, separation = found
@@ -49,7 +55,7 @@ def valley(
         return NotEstimable(f"no clear valley (separation {separation:.2f}, wanted {least:.2f})", n_events, names)
     draws = []
     for drawn in redraw(counts, rng):
-        again = _deepest(smoothed(drawn, grid, factor), grid, low, high, place)
+        again = _deepest(smoothed(drawn, grid, factor), grid, low, high, place, event)
         if again is not None:
             draws.append(again[0])
     if len(draws) < 20:
@@ -57,7 +63,9 @@ def valley(
     return Estimated(np.array([place]), np.array(draws)[:, None], separation, n_events, names)
 
 
-def _deepest(density: FloatArray, grid: Grid, low: float, high: float, near: float) -> tuple[float, float] | None:
+def _deepest(
+    density: FloatArray, grid: Grid, low: float, high: float, near: float, event: float
+) -> tuple[float, float] | None:
     """Return place and separation of the deepest valley within the range."""
     padded = np.concatenate([[-1.0], density, [-1.0]])
     rises, falls = padded[1:-1] > padded[:-2], padded[1:-1] >= padded[2:]
@@ -68,6 +76,9 @@ def _deepest(density: FloatArray, grid: Grid, low: float, high: float, near: flo
         bottom = left + int(density[left : right + 1].argmin())
         # the height on each side is that of the highest peak there, so that ripples do not count
         heights = density[:bottom].max(initial=0.0), density[bottom:].max(initial=0.0)
+        lower = min(heights)
+        if lower - density[bottom] < _SURE * np.sqrt(lower * event):
+            continue
         bottom = _middle(density, bottom, _FLAT * min(heights))
         place = float(centres[bottom])
         if not low <= place <= high:
