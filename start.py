@@ -29,6 +29,7 @@ COMMANDS = (
     "check",
     "run",
     "learn",
+    "review",
     "status",
     "tube",
     "visits",

@@ -17,6 +17,7 @@ from il2cyto.cli.export import export
 from il2cyto.cli.learn import learn
 from il2cyto.cli.options import DataRoot, StudyFile
 from il2cyto.cli.recount import recount
+from il2cyto.cli.review import review
 from il2cyto.cli.run import cores, plural, run, run_and_tell, say, tube, visits
 from il2cyto.cli.simulate import simulate
 from il2cyto.cli.status import status
@@ -148,6 +149,7 @@ def show(
 app.command("run")(run)
 app.command("status")(status)
 app.command("learn")(learn)
+app.command("review")(review)
 app.command("tube")(tube)
 app.command("visits")(visits)
 app.command("check-fcs")(check_fcs)

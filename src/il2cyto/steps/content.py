@@ -34,6 +34,7 @@ def tube_content(record: TubeRecord, gates: TubeGates, result: GatingResult, par
         All that decides the result, from `key.key_parts`.
     """
     sample, strategy = result.sample, gates.strategy
+    rows, locations = gate_rows(result, gates)
     return {
         "format": RESULT_FORMAT,
         "il2cyto": __version__,
@@ -55,7 +56,8 @@ def tube_content(record: TubeRecord, gates: TubeGates, result: GatingResult, par
         "retained_time_fraction": retained_time_fraction(result),
         "bead_slices": bead_slices(result, record.count.beads),
         "learnt": [_told(gate) for gate in gates.learnt],
-        "counts": _plain(result, gate_rows(result, gates)),
+        "locations": locations,
+        "counts": _plain(result, rows),
     }
 
 

@@ -24,13 +24,14 @@ FIXED, OVERRIDDEN = "fixed", "overridden"
 _ORDER: Final = (OVERRIDDEN, FIXED, "estimated", "borrowed", "template", "not_estimable")
 
 
-def gate_rows(result: GatingResult, gates: TubeGates) -> list[dict[str, Any]]:
-    """Return a row per population with what its counts should say of its gate.
+def gate_rows(result: GatingResult, gates: TubeGates) -> tuple[list[dict[str, Any]], dict[str, list[float]]]:
+    """Return a row per population with what its counts should say of its gate, and where learnt populations lie.
 
     Keys: ``gate_status`` (``fixed``, ``estimated``, ``borrowed``, ``template``, ``not_estimable``, ``overridden``),
     ``gate_source`` (where it was learnt), ``gate_lower`` and ``gate_upper`` (percent of the parent at the 2.5th and
     97.5th percentile of the bootstrap of the gate; ``None`` where nothing was learnt) and ``cv_gate`` (standard
-    deviation of the log of that percentage).
+    deviation of the log of that percentage). The second holds, by name of the cut or path of the shape, the median of
+    the events inside the first gate that it limits, on each axis of the cut or shape, in axis units.
     """
     strategy = result.strategy
     moved = {one.population for one in gates.moved if one.status == APPLIED}
@@ -45,6 +46,7 @@ def gate_rows(result: GatingResult, gates: TubeGates) -> list[dict[str, Any]]:
         if ("shape", path) in by_id:
             own[shape.population].append(by_id["shape", path])
     rows: list[dict[str, Any]] = [{} for _ in strategy.populations]
+    locations: dict[str, list[float]] = {}
     for i in strategy.order:
         path, gate = strategy.paths[i], strategy.populations[i].gate
         if path in moved:
@@ -57,9 +59,27 @@ def gate_rows(result: GatingResult, gates: TubeGates) -> list[dict[str, Any]]:
             rows[i] = _row(FIXED, "")
         else:
             status = max((one.status for one in own[i]), key=_ORDER.index)
-            limits = (None, None, None) if result.reasons[i] else _limits(result, gates, i, own[i])
+            limits: tuple[float | None, float | None, float | None] = (None, None, None)
+            if not result.reasons[i]:
+                limits = _limits(result, gates, i, own[i])
+                _locate(result, gates, i, own[i], locations)
             rows[i] = _row(status, "; ".join(sorted({_source(one) for one in own[i]})), *limits)
-    return rows
+    return rows, locations
+
+
+def _locate(
+    result: GatingResult, gates: TubeGates, i: int, learnt: list[LearntGate], locations: dict[str, list[float]]
+) -> None:
+    """Add the medians of the events of a population for the gates that are met here for the first time."""
+    new = [one for one in learnt if one.name not in locations]
+    events = np.flatnonzero(result.membership(result.strategy.paths[i])) if new else np.empty(0, dtype=np.int64)
+    if not len(events):
+        return
+    events = events[:: max(len(events) // 1_000, 1)]
+    axes = {cut.name: (cut.dimension,) for cut in gates.drawn.learning.cuts}
+    for one in new:
+        dimensions = axes[one.name] if one.kind == "cut" else result.strategy.populations[i].gate.dimensions
+        locations[one.name] = [float(np.median(_on_axis(result, each, events))) for each in dimensions]
 
 
 def _row(

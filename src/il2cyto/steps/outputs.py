@@ -68,6 +68,9 @@ def write_outputs(
     write_table(tables.missing_populations, out / "missing_populations.csv")
     write_table(tables.model, out / "model.csv")
     write_table(tables.checks, out / "checks.csv")
+    write_table(tables.gates, out / "gates.csv")
+    write_table(tables.drift, out / "drift.csv")
+    write_table(tables.review, out / "review.csv")
     write_trial(tables.trial, out)
     write_visits(tables.visits, out / "visits.h5ad")
     if tables.linked is not None:

@@ -25,6 +25,7 @@ from il2cyto.steps.sources import SourceMemory
 from il2cyto.steps.tables import TubeFacts, count_specs, tube_tables
 from il2cyto.steps.trail import HEAD, Trail
 from il2cyto.steps.tube import TubeOutcome
+from il2cyto.steps.watch import drift_of, gate_positions, queue_of
 from il2cyto.steps.words import with_public_words
 from il2cyto.study.model import Study, TubeRecord
 
@@ -53,6 +54,9 @@ class Tables:
     paths: pd.DataFrame
     missing: pd.DataFrame
     missing_populations: pd.DataFrame
+    gates: pd.DataFrame
+    drift: pd.DataFrame
+    review: pd.DataFrame
 
 
 @dataclass(frozen=True)
@@ -269,9 +273,11 @@ def make_tables(study: Study, outcomes: Mapping[str, TubeOutcome], out: Path) ->
     failures = failure_table(findings)
     paths = path_table(study, outcomes, findings, surplus)
     wide = wide_table(counts)
+    gates = gate_positions(study, facts, days)
     tables = Tables(
-        counts, wide, chosen, checks, trial, visits, serum, linked, model, findings, failures, paths, missing, lacking
-    )
+        counts, wide, chosen, checks, trial, visits, serum, linked, model, findings, failures, paths, missing, lacking,
+        gates, drift_of(gates), queue_of(study, counts),
+    )  # fmt: skip
     return tables, manifest
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from sys import intern
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +37,8 @@ class TubeFacts:
     missing_markers: tuple[str, ...]
     bead_slices: Mapping[str, list[int]] | None
     manifest: Mapping[str, Any]
+    learnt: tuple[Mapping[str, Any], ...] = ()
+    locations: Mapping[str, list[float]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, content: Mapping[str, Any]) -> TubeFacts:
@@ -44,8 +46,9 @@ class TubeFacts:
         repairs = tuple((keyword, found, assumed, affects) for keyword, found, assumed, affects in content["repairs"])
         manifest = {name: content[name] for name in _MANIFEST}
         return cls(
-            repairs, tuple(content["notes"]), tuple(content["missing_markers"]), content["bead_slices"], manifest
-        )
+            repairs, tuple(content["notes"]), tuple(content["missing_markers"]), content["bead_slices"], manifest,
+            tuple(content["learnt"]), content["locations"],
+        )  # fmt: skip
 
 
 _MANIFEST = (
