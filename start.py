@@ -39,6 +39,7 @@ COMMANDS = (
     "deidentify",
     "export",
     "convert",
+    "spillover",
     "recount",
     "simulate",
     "audit",

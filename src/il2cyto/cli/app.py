@@ -20,6 +20,7 @@ from il2cyto.cli.recount import recount
 from il2cyto.cli.review import review
 from il2cyto.cli.run import cores, plural, run, run_and_tell, say, tube, visits
 from il2cyto.cli.simulate import simulate
+from il2cyto.cli.spillover import spillover
 from il2cyto.cli.status import status
 from il2cyto.errors import Il2CytoError, StudyError
 
@@ -158,6 +159,7 @@ app.command("convert")(convert)
 app.command("recount")(recount)
 app.command("deidentify")(deidentify)
 app.add_typer(audit_app, name="audit")
+app.command("spillover")(spillover)
 app.command("simulate")(simulate)
 
 
