@@ -47,9 +47,9 @@ def drift_table(positions: pd.DataFrame) -> pd.DataFrame:
             {
                 "tube": tube, "gate": gate, "axis": axis, "scope": group["scope"].iloc[0], "n_tubes": len(group),
                 "n_positions": int(group["position"].round(9).nunique()),
-                "position_median": float(group["position"].median()), "position_sd": _sd(group["position"]),
+                "position_median": _median(group["position"]), "position_sd": _sd(group["position"]),
                 "position_sd_between_batches": _sd(between["position"]),
-                "location_median": float(group["location"].median()),
+                "location_median": _median(group["location"]),
                 "location_sd_between_batches": _sd(between["location"]),
                 "p_arm": _arm(group), "p_dose": _dose(group),
             }
@@ -80,6 +80,11 @@ def adjusted(p: np.ndarray) -> np.ndarray:
     if known.any():
         result[known] = false_discovery_control(p[known])
     return result
+
+
+def _median(values: pd.Series) -> float:
+    known = values.dropna()
+    return float(known.median()) if len(known) else float("nan")
 
 
 def _sd(values: pd.Series) -> float:
