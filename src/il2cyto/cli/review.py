@@ -36,7 +36,8 @@ def review(
         if tube not in tubes:
             raise ParameterError(f"no gate of tube {tube!r} is learnt{did_you_mean(tube, tubes)}")
         queue = queue[queue["tube_id"] == tube]
-    warned = drift[drift["warning"].fillna("") != ""]
+    # a column without any warning is read as numbers
+    warned = drift[[isinstance(told, str) and told != "" for told in drift["warning"]]]
     if as_json:
         typer.echo(queue.head(top).to_json(orient="records", indent=1))
         raise typer.Exit(1 if len(warned) else 0)
