@@ -132,11 +132,9 @@ def page(reference: Path) -> str:
     share, near, far = ends(batches)
     lines += [
         "",
-        f"Quantiles over all events: {100 * share:.1f} % of values lie between the 1 % and 99 % "
-        f"quantiles of their control;",
-        f"there no value is farther than {near:.3f} from CytoNorm's. Beyond, where il2cyto goes "
-        f"straight with slope 1 and",
-        f"CytoNorm does not, one is {far:.2f} away.",
+        f"Quantiles over all events: {100 * share:.1f} % of values lie between the 1 % and 99 % quantiles of their",
+        f"control; there no value is farther than {near:.3f} from CytoNorm's. Beyond, where il2cyto goes straight with",
+        f"slope 1 and CytoNorm does not, one is {far:.2f} away.",
         "",
     ]
     return "\n".join(lines)

@@ -30,7 +30,7 @@ GATES = pd.DataFrame(
         ("T2", "CD4", "estimated", "batch B1 (3 tubes)", 30.0, 31.0, 0.03),
         ("T2", "CD4/Treg", "estimated", "batch B1 (3 tubes)", 4.0, 5.0, 0.04),
         ("T3", "CD4", "estimated", "batch B1 (3 tubes)", 30.0, 31.0, 0.03),
-        ("T3", "CD4/Treg", "template", "template, because 9 events", None, None, 0.04),
+        ("T3", "CD4/Treg", "template", "template, because 9 events", None, None, None),
     ],
     columns=["tube_id", "population", "gate_status", "gate_source", "gate_lower", "gate_upper", "cv_gate"],
 )
@@ -45,8 +45,13 @@ def test_every_count_tells_of_its_gate() -> None:
     ]  # fmt: skip
     assert found["gate_lower"].tolist()[1:3] == [4.5, 0.0]
     assert np.isnan(found["gate_lower"]).tolist() == [True, False, False, True, True]
+    # nothing tells the error of a gate that is not estimable or stands at the template's place
+    assert found["cv_gate"].tolist() == pytest.approx([0.0, 0.05, 0.2, np.nan, np.nan], nan_ok=True)
     # along the path: 0.03 and 0.04 make 0.05
-    assert found["cv_gate"].tolist() == pytest.approx([0.0, 0.05, 0.2, 0.0, 0.05])
+    alone = with_gates(COUNTS.iloc[[4]].assign(tube_id="T2"), GATES)
+    assert alone["cv_gate"].tolist() == pytest.approx([0.05])
+    # a population without a row of its own does not take that of its parent
+    assert with_gates(COUNTS.iloc[[1]].assign(population="CD4/new"), GATES)["gate_source"].tolist() == [""]
 
 
 def test_limits_hold_both_errors() -> None:

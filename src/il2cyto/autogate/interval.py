@@ -39,7 +39,10 @@ def interval(
     if last <= first:
         return NotEstimable("the flow is nowhere steady", n_events, names)
     place = grid.edges[[first, last]]
-    draws = [grid.edges[list(_longest(drawn, tolerance))] for drawn in redraw(counts[None], rng)]
+    found = [_longest(drawn, tolerance) for drawn in redraw(counts[None], rng)]
+    draws = [grid.edges[[begin, end]] for begin, end in found if end > begin]
+    if len(draws) < 20:
+        return NotEstimable("the flow is not steady in most bootstrap samples", n_events, names)
     return Estimated(place, np.stack(draws), float(counts[first:last].sum() / n_events), n_events, names)
 
 

@@ -83,8 +83,6 @@ def mixture(
     The template's threshold decides where the fit begins and which components belong together; the events decide the
     rest. Separation: 1 less the share of the smaller population that the threshold puts on the wrong side, and less
     what comes in from the other, halved.
-
-    If a tube of source ``fmo`` is among several kinds, its density is the lower population (see `anchored`).
     """
     return _estimate(tubes, rule, template, rng, anchored=False)
 

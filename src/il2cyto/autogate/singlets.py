@@ -44,12 +44,14 @@ def singlets(
     band = _band(counts.sum(axis=0), grid, *widths)
     if band is None:
         return NotEstimable("heights do not follow areas", n_events, names)
-    draws = [_band(drawn, grid, *widths) for drawn in redraw(counts, rng)]
+    draws = [one for drawn in redraw(counts, rng) if (one := _band(drawn, grid, *widths)) is not None]
+    if len(draws) < 20:
+        return NotEstimable("heights do not follow areas in most bootstrap samples", n_events, names)
     density = smoothed(counts.sum(axis=0), grid)
     edge = float(np.interp(band[0], grid.centres, density))
     return Estimated(
         _polygon(band, low, high, top),
-        np.stack([_polygon(one, low, high, top) for one in draws if one is not None]),
+        np.stack([_polygon(one, low, high, top) for one in draws]),
         max(0.0, 1.0 - edge / float(density.max())),
         n_events,
         names,

@@ -44,6 +44,8 @@ def tail(
         return NotEstimable("the peak reaches the border of the axis: its width cannot be told", n_events, names)
     draws = [_end(smoothed(drawn, grid), grid, side, distance) for drawn in redraw(counts, rng)]
     kept = np.array([draw for draw in draws if draw is not None])
+    if len(kept) < 20:
+        return NotEstimable("the width of the peak cannot be told in most bootstrap samples", n_events, names)
     beyond = grid.centres > place if side == "right" else grid.centres < place
     share = float(counts.sum(axis=0)[beyond].sum() / n_events)
     explained = float(ndtr(-distance))

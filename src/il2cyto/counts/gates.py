@@ -32,7 +32,8 @@ def with_gates(counts: pd.DataFrame, populations: pd.DataFrame) -> pd.DataFrame:
     pandas.DataFrame
         With `GATE_COLUMNS` behind the others. ``cv_gate`` joins the gates from the root to the population, as the
         square root of the sum of squares; ``cv_counting`` is what ``cv`` was, and ``cv`` and the limits of cells/µL
-        hold both.
+        hold both. Missing where a gate on the path stands at the place of the template or is not estimable: nothing
+        tells how far it may be off, and the limits hold the error of counting alone. Boolean gates add nothing.
         Of a sum of tubes, status and source are those of its weakest gate, and limits of percentages are missing.
 
     Notes
@@ -53,8 +54,8 @@ def with_gates(counts: pd.DataFrame, populations: pd.DataFrame) -> pd.DataFrame:
         names = path.split("/")
         above = ["/".join(names[: k + 1]) for k in range(len(names))]
         several = [[rows[tube_id, one] for one in above if (tube_id, one) in rows] for tube_id in tube_ids.split("+")]
-        whole = [sum(_square(row[4]) for row in one) for one in several]
-        own = [one[-1] for one in several if one]
+        whole = [sum(_square(row[0], row[4]) for row in one) for one in several]
+        own = [rows[tube_id, path] for tube_id in tube_ids.split("+") if (tube_id, path) in rows]
         weakest = max(own, key=lambda row: GATE_STATUSES.index(row[0]), default=("fixed", "", np.nan, np.nan, np.nan))
         limits = weakest[2:4] if len(several) == 1 else (np.nan, np.nan)
         found.append((*weakest[:2], *limits, float(np.sqrt(np.mean(whole))) if whole else 0.0))
@@ -74,8 +75,11 @@ def with_gates(counts: pd.DataFrame, populations: pd.DataFrame) -> pd.DataFrame:
     return result
 
 
-def _square(cv: float | None) -> float:
-    return 0.0 if cv is None or np.isnan(cv) else float(cv) ** 2
+def _square(status: str, cv: float | None) -> float:
+    if cv is not None and not np.isnan(cv):
+        return float(cv) ** 2
+    # nothing tells how far a gate that was not learnt may be off
+    return float("nan") if status in ("template", "not_estimable") else 0.0
 
 
 def _dtype(name: str) -> Any:
