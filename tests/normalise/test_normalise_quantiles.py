@@ -20,9 +20,12 @@ def tube(seed: int, n: int = 600, shift: float = 0.0, scale: float = 1.0) -> np.
     return shift + scale * np.concatenate([low, high])
 
 
-batches = st.lists(st.tuples(st.integers(0, 1000), st.floats(-2, 2), st.floats(0.3, 3)), min_size=2, max_size=4).map(
-    lambda made: {f"batch{i}": tube(seed, 500, *rest) for i, (seed, *rest) in enumerate(made)}
-)
+#: Seed, shift and scale of every batch: small to print, made into events by `tubes`.
+batches = st.lists(st.tuples(st.integers(0, 1000), st.floats(-2, 2), st.floats(0.3, 3)), min_size=2, max_size=4)
+
+
+def tubes(made: list[tuple[int, float, float]]) -> dict[str, np.ndarray]:
+    return {f"batch{i}": tube(seed, 500, shift, scale) for i, (seed, shift, scale) in enumerate(made)}
 
 
 def test_quantiles_and_goal_by_hand() -> None:
@@ -58,7 +61,8 @@ def test_values_at_several_levels_go_to_the_mean_of_their_goals() -> None:
 
 
 @given(batches)
-def test_order_of_events_within_a_channel_is_kept(controls: dict[str, np.ndarray]) -> None:
+def test_order_of_events_within_a_channel_is_kept(made: list[tuple[int, float, float]]) -> None:
+    controls = tubes(made)
     learnt = learn_quantiles(controls, CHANNELS)
     line = np.repeat(np.linspace(-12, 15, 2_000)[:, None], 2, axis=1)
     for batch in controls:
@@ -66,7 +70,8 @@ def test_order_of_events_within_a_channel_is_kept(controls: dict[str, np.ndarray
 
 
 @given(batches)
-def test_equal_batches_stay_as_they_are(controls: dict[str, np.ndarray]) -> None:
+def test_equal_batches_stay_as_they_are(made: list[tuple[int, float, float]]) -> None:
+    controls = tubes(made)
     same = dict.fromkeys(controls, controls["batch0"])
     learnt = learn_quantiles(same, CHANNELS)
     events = controls["batch1"]
@@ -74,15 +79,17 @@ def test_equal_batches_stay_as_they_are(controls: dict[str, np.ndarray]) -> None
 
 
 @given(batches, st.integers(0, 100))
-def test_order_of_events_and_batches_does_not_matter(controls: dict[str, np.ndarray], seed: int) -> None:
+def test_order_of_events_and_batches_does_not_matter(made: list[tuple[int, float, float]], seed: int) -> None:
+    controls = tubes(made)
     rng = np.random.default_rng(seed)
     mixed = {batch: rng.permutation(controls[batch]) for batch in reversed(list(controls))}
     assert learn_quantiles(mixed, CHANNELS) == learn_quantiles(controls, CHANNELS)
 
 
 @given(batches)
-def test_twice_is_once(controls: dict[str, np.ndarray]) -> None:
+def test_twice_is_once(made: list[tuple[int, float, float]]) -> None:
     """What was learnt from moved controls moves them no more."""
+    controls = tubes(made)
     learnt = learn_quantiles(controls, CHANNELS)
     once = {batch: apply(learnt, batch, events) for batch, events in controls.items()}
     again = learn_quantiles(once, CHANNELS)
@@ -94,7 +101,8 @@ def test_twice_is_once(controls: dict[str, np.ndarray]) -> None:
 
 
 @given(batches)
-def test_moved_controls_have_the_quantiles_of_the_goal(controls: dict[str, np.ndarray]) -> None:
+def test_moved_controls_have_the_quantiles_of_the_goal(made: list[tuple[int, float, float]]) -> None:
+    controls = tubes(made)
     learnt = learn_quantiles(controls, CHANNELS)
     for batch, events in controls.items():
         moved = apply(learnt, batch, events)

@@ -63,7 +63,9 @@ def test_killed_runs_go_on(few: Path, undisturbed: dict[str, str], tmp_path: Pat
             assert time.monotonic() < until
             time.sleep(0.02)
         time.sleep(random.uniform(0, 0.2))
-        os.killpg(process.pid, signal.SIGKILL)
+        # on a fast machine the last of them may be done before it is killed
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
     summary = run_study(read_study(few / "study.yaml"), out)
     assert summary.exit_code == 0

@@ -7,7 +7,10 @@ from numba import njit
 
 @njit(cache=True, nogil=True)
 def crossing_parity(x, y, vertices, first, count):
-    """Even–odd rule with half-open edges: a point on a left or lower edge is inside, on a right or upper one not."""
+    """Even–odd rule with half-open edges: a point on a left or lower edge is inside, on a right or upper one not.
+
+    Every edge is asked from its lower end, so that two polygons that share an edge never share an event.
+    """
     inside = False
     for i in range(count):
         ax = vertices[first + i, 0]
@@ -15,10 +18,9 @@ def crossing_parity(x, y, vertices, first, count):
         j = i + 1 if i + 1 < count else 0
         bx = vertices[first + j, 0]
         by = vertices[first + j, 1]
-        if ay <= y:
-            if y < by and (bx - ax) * (y - ay) - (x - ax) * (by - ay) > 0.0:
-                inside = not inside
-        elif by <= y and (bx - ax) * (y - ay) - (x - ax) * (by - ay) < 0.0:
+        if ay > by:
+            ax, ay, bx, by = bx, by, ax, ay
+        if ay <= y < by and (bx - ax) * (y - ay) > (x - ax) * (by - ay):
             inside = not inside
     return inside
 
