@@ -15,6 +15,7 @@ from il2cyto.deident.vocabulary import STUDY
 from il2cyto.study.checks import Band, Checks, default_checks
 from il2cyto.study.design import Arm, BeadLot, CountSpec, TubeType, Visit
 from il2cyto.study.document import Document
+from il2cyto.study.quality import Quality, default_quality
 
 TITLE = "De-identified study"
 #: Registries of trials, whose numbers name a trial and no person.
@@ -64,6 +65,9 @@ def clean_document(
     if document.bead_lots:
         content["bead_lots"] = {names.coded("name", lot.id): _lot(lot, changes) for lot in document.bead_lots.values()}
     content["checks"] = _checks(document.checks, declared, names, changes)
+    quality = _quality(document.quality, declared)
+    if quality:
+        content["quality"] = quality
     if document.percent_of:
         content["percent_of"] = [_population(name, names, changes) for name in document.percent_of]
     content["visit_assignment"] = document.visit_assignment
@@ -158,8 +162,21 @@ def _checks(checks: Checks, declared: Declared, names: Names, changes: list[Chan
     return content
 
 
-def _band(band: Band) -> dict[str, Any]:
-    return {"warn": [band.warn_below, band.warn_above], "fail": [band.fail_below, band.fail_above]}
+def _quality(quality: Quality, declared: Declared) -> dict[str, Any]:
+    content: dict[str, Any] = {"remove": list(quality.remove)} if quality.remove else {}
+    for key, default in default_quality().rules.items():
+        rule = quality.rules.get(key)
+        if rule is None:
+            content[key] = "off"
+        elif rule != default:
+            content[key] = _band(rule.band, "review")
+            if rule.tubes:
+                content[key]["tubes"] = {declared.tubes[tube]: _band(one, "review") for tube, one in rule.tubes.items()}
+    return content
+
+
+def _band(band: Band, soft: str = "warn") -> dict[str, Any]:
+    return {soft: [band.warn_below, band.warn_above], "fail": [band.fail_below, band.fail_above]}
 
 
 def _count(count: CountSpec, declared: Declared, names: Names, changes: list[Change]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from il2cyto.errors import FcsError
+from il2cyto.errors import FcsError, ParameterError
 from il2cyto.gating.bind import Binder, not_estimable
 from il2cyto.gating.plan import CompiledGate, Lattice
 from il2cyto.gating.result import GatingResult
@@ -25,9 +25,14 @@ _PIECE = 1 << 18
 
 
 def apply_strategy(
-    strategy: GatingStrategy, sample: Sample, panel: Panel | None = None, threads: int = 1
+    strategy: GatingStrategy,
+    sample: Sample,
+    panel: Panel | None = None,
+    threads: int = 1,
+    kept: tuple[tuple[int, int], ...] | None = None,
 ) -> GatingResult:
-    """Gate every event; see `GatingStrategy.apply`."""
+    """Gate every event, or those that are kept; see `GatingStrategy.apply`."""
+    kept = _checked(kept, sample.n_events)
     binder = Binder(strategy, sample, panel)
     reasons, missing, keys = not_estimable(strategy, binder)
     running = [i for i in strategy.order if not reasons[i]]
@@ -58,7 +63,7 @@ def apply_strategy(
     counts = np.zeros(len(running), dtype=np.int64)
     undefined = np.zeros(len(running), dtype=np.int64)
     layout = sample.layout
-    if running and sample.n_events:
+    if running and sample.n_events and kept != ():
         further = (
             layout.position, layout.width, layout.kind, layout.mask,
             layout.byte_order, layout.scale, layout.argument, layout.offset,
@@ -69,8 +74,9 @@ def apply_strategy(
 
         def work(part: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
             found, lost = np.zeros_like(counts), np.zeros_like(undefined)
-            for base, stop, data in _stored(sample, *part):
-                engine.run(read_only(data), layout.stride, base, base, stop, *further, found, lost)
+            for first, last in kept or ((0, sample.n_events),):
+                for base, stop, data in _stored(sample, max(first, part[0]), min(last, part[1])):
+                    engine.run(read_only(data), layout.stride, base, base, stop, *further, found, lost)
             return found, lost
 
         for found, lost in _in_parts(work, sample.n_events, threads):
@@ -82,7 +88,22 @@ def apply_strategy(
     inside, lost = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64)
     everything[running], inside[running], lost[running] = packed, counts, undefined
     notes = (*strategy.notes, *binder.notes)
-    return GatingResult(strategy, sample, everything, inside, lost, tuple(reasons), tuple(missing), binder.panel, notes)
+    return GatingResult(
+        strategy, sample, everything, inside, lost, tuple(reasons), tuple(missing), binder.panel, notes, kept
+    )
+
+
+def _checked(kept: tuple[tuple[int, int], ...] | None, n_events: int) -> tuple[tuple[int, int], ...] | None:
+    """Ranges of events, in order and on whole bytes of the packed membership."""
+    if kept is None:
+        return None
+    edges = [edge for part in kept for edge in part]
+    whole = all(first % 8 == 0 and (stop % 8 == 0 or stop == n_events) and first < stop for first, stop in kept)
+    if edges != sorted(edges) or not whole or (edges and not 0 <= edges[0] <= edges[-1] <= n_events):
+        raise ParameterError(
+            f"kept {kept}: wanted ranges of the {n_events} events, one after the other, between multiples of 8"
+        )
+    return kept
 
 
 def _stored(sample: Sample, first: int, stop: int) -> Iterator[tuple[int, int, np.ndarray]]:
@@ -91,6 +112,8 @@ def _stored(sample: Sample, first: int, stop: int) -> Iterator[tuple[int, int, n
     A file is read into one small buffer over and over: that touches each byte once, while pages of a mapped file cost
     more to map than to copy. A file that has become shorter is an error instead of a crash.
     """
+    if first >= stop:
+        return
     if sample.path is None or sample.data_offset is None or not hasattr(os, "preadv"):
         yield first, stop, sample.data[first * sample.layout.stride : stop * sample.layout.stride]
         return

@@ -37,6 +37,8 @@ class GatingResult:
         The panel by which names were resolved.
     notes
         What a person should know about this application of the strategy.
+    kept
+        Ranges of the events that were gated, ``None`` where all were; the others are in no population, nor in the root.
     """
 
     strategy: GatingStrategy
@@ -48,6 +50,12 @@ class GatingResult:
     missing_markers: tuple[str, ...] = ()
     panel: Panel | None = field(repr=False, default=None)
     notes: tuple[str, ...] = ()
+    kept: tuple[tuple[int, int], ...] | None = None
+
+    @property
+    def n_root(self) -> int:
+        """Events that were gated."""
+        return self.sample.n_events if self.kept is None else sum(stop - first for first, stop in self.kept)
 
     def membership(self, population: str) -> NDArray[np.bool_]:
         """Return which events are inside a population, bool ``(n_events,)``.
@@ -58,7 +66,10 @@ class GatingResult:
             If the population does not exist or is not estimable in this sample.
         """
         if population == ROOT:
-            return np.ones(self.sample.n_events, dtype=bool)
+            gated = np.full(self.sample.n_events, self.kept is None)
+            for first, stop in self.kept or ():
+                gated[first:stop] = True
+            return gated
         i = self.strategy.resolve(population)
         if self.reasons[i]:
             from il2cyto.errors import StrategyError
@@ -84,7 +95,7 @@ class GatingResult:
         for i, (population, path) in enumerate(zip(strategy.populations, strategy.paths, strict=True)):
             above = strategy.parents[i]
             parent_known = above < 0 or not self.reasons[above]
-            parent_count = self.sample.n_events if above < 0 else int(self.n_inside[above])
+            parent_count = self.n_root if above < 0 else int(self.n_inside[above])
             known = not self.reasons[i]
             count = int(self.n_inside[i])
             rows.append(

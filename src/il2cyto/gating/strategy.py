@@ -288,8 +288,15 @@ class GatingStrategy:
                 names |= {source.numerator, source.denominator} if isinstance(source, Ratio) else {source}
         return tuple(sorted(names))
 
-    def apply(self, sample: Sample, panel: Panel | None = None, *, threads: int = 1) -> GatingResult:
-        """Gate every event of a sample.
+    def apply(
+        self,
+        sample: Sample,
+        panel: Panel | None = None,
+        *,
+        threads: int = 1,
+        kept: tuple[tuple[int, int], ...] | None = None,
+    ) -> GatingResult:
+        """Gate the events of a sample.
 
         Parameters
         ----------
@@ -299,9 +306,14 @@ class GatingStrategy:
             Markers of this tube; the sample's or the strategy's where not given.
         threads
             Threads that share the events of this one tube; they change the time and nothing else.
+        kept
+            Ranges ``(first, stop)`` of the events to gate, in order, at multiples of 8; all of them by default. The
+            others stay in the file and are in no population, nor in the root.
 
         Raises
         ------
+        ParameterError
+            If `kept` is not such ranges.
         StrategyError, PanelError, CompensationError
             If a name fits neither the panel nor the file, or a matrix does not fit the file. A marker that the panel
             knows but the file lacks makes its populations *not estimable* instead.
@@ -309,4 +321,4 @@ class GatingStrategy:
         from il2cyto.gating.apply import apply_strategy
         from il2cyto.gating.spelling import respell
 
-        return apply_strategy(respell(self, sample, panel or sample.panel or self.panel), sample, panel, threads)
+        return apply_strategy(respell(self, sample, panel or sample.panel or self.panel), sample, panel, threads, kept)

@@ -16,10 +16,13 @@ from il2cyto.steps.gates import TubeGates
 from il2cyto.steps.gatestatus import gate_rows
 from il2cyto.steps.key import RESULT_FORMAT, result_key
 from il2cyto.steps.public import file_texts, plain_number, public_repair
+from il2cyto.steps.quality import Acquisition, retained_share, tube_quality
 from il2cyto.study.model import TubeRecord
 
 
-def tube_content(record: TubeRecord, gates: TubeGates, result: GatingResult, parts: dict[str, Any]) -> dict[str, Any]:
+def tube_content(
+    record: TubeRecord, gates: TubeGates, result: GatingResult, course: Acquisition, parts: dict[str, Any]
+) -> dict[str, Any]:
     """Return the content of ``result.json``.
 
     Parameters
@@ -30,6 +33,8 @@ def tube_content(record: TubeRecord, gates: TubeGates, result: GatingResult, par
         What gated the tube.
     result
         Membership and counts.
+    course
+        The course of the acquisition.
     parts
         All that decides the result, from `key.key_parts`.
     """
@@ -51,9 +56,10 @@ def tube_content(record: TubeRecord, gates: TubeGates, result: GatingResult, par
         "fcs_version": sample.version,
         "vol": plain_number(sample.keywords.get("$VOL", "")),
         "repairs": _repairs(sample),
-        "notes": [*result.notes, *_volume_note(sample), *_dimmed_note(sample)],
+        "notes": [*result.notes, *_volume_note(sample), *_dimmed_note(sample), *filter(None, [course.note])],
         "missing_markers": list(result.missing_markers),
         "retained_time_fraction": retained_time_fraction(result),
+        "quality": tube_quality(record, result, course),
         "bead_slices": bead_slices(result, record.count.beads),
         "learnt": [_told(gate) for gate in gates.learnt],
         "locations": locations,
@@ -101,24 +107,30 @@ def _plain(result: GatingResult, gates: list[dict[str, Any]]) -> list[dict[str, 
 
 
 def retained_time_fraction(result: GatingResult) -> float | None:
-    """Return the share of the acquisition time that time gates keep; ``None`` where it cannot be told.
+    """Return the share of the acquisition time that is gated; ``None`` where it cannot be told.
 
     A volumetric count scales the acquired volume by it. Time gates are populations of role ``time_qc``; only ranges on
-    the time channel can be measured.
+    the time channel can be measured. Stretches that the study leaves out are not gated either.
     """
     populations = [p for p in result.strategy.populations if p.role == "time_qc"]
-    if not populations:
+    if not populations and result.kept is None:
         return 1.0
     times = [channel.index for channel in result.sample.channels if channel.is_time]
-    if len(populations) != 1 or len(times) != 1 or not result.sample.n_events:
-        return None
-    gate = populations[0].gate
-    if not isinstance(gate, RectangleGate) or len(gate.limits) != 1 or gate.limits[0].dimension.transform is not None:
+    if len(populations) > 1 or len(times) != 1 or not result.sample.n_events:
         return None
     time_values = result.sample.linear(times)[:, 0]
     first, last = float(np.nanmin(time_values)), float(np.nanmax(time_values))
     if not last > first:
         return None
-    low = first if gate.limits[0].minimum is None else max(first, gate.limits[0].minimum)
-    high = last if gate.limits[0].maximum is None else min(last, gate.limits[0].maximum)
-    return max(high - low, 0.0) / (last - first)
+    low, high = first, last
+    if populations:
+        gate = populations[0].gate
+        if (
+            not isinstance(gate, RectangleGate)
+            or len(gate.limits) != 1
+            or gate.limits[0].dimension.transform is not None
+        ):
+            return None
+        low = first if gate.limits[0].minimum is None else max(first, gate.limits[0].minimum)
+        high = last if gate.limits[0].maximum is None else min(last, gate.limits[0].maximum)
+    return retained_share(time_values, low, high, result.kept)

@@ -12,6 +12,7 @@ from il2cyto.gates import BooleanGate, Dimension, Gate, PolygonGate, QuadrantGat
 from il2cyto.gating.amend import APPLIED
 from il2cyto.gating.coordinates import linear_values
 from il2cyto.gating.result import GatingResult
+from il2cyto.keys import ROOT
 from il2cyto.steps.gates import TubeGates
 
 FloatArray = NDArray[np.float64]
@@ -111,7 +112,7 @@ def _limits(
     if n_draws < 2:
         return None, None, None
     above = strategy.parents[i]
-    inside = result.membership(strategy.paths[above]) if above >= 0 else np.ones(result.sample.n_events, dtype=bool)
+    inside = result.membership(strategy.paths[above]) if above >= 0 else result.membership(ROOT)
     events = np.flatnonzero(inside)
     if not len(events):
         return None, None, None
@@ -137,7 +138,7 @@ def _limits(
     # the chosen events show how far the percentage moves; where it stands all events say
     here, drawn = float(share[0]), share[1:]
     count = int(result.n_inside[i])
-    whole = result.sample.n_events if above < 0 else int(result.n_inside[above])
+    whole = result.n_root if above < 0 else int(result.n_inside[above])
     if here <= 0 or not whole:
         return None, None, None
     lower, upper = np.quantile(drawn, [0.025, 0.975]) / here * 100.0 * count / whole

@@ -16,16 +16,17 @@ from il2cyto.steps.pictures import BINS, MAX_EVENTS
 from il2cyto.study.model import TubeRecord
 
 #: Raised when the content of ``result.json``, ``error.json`` or ``plots.json`` changes.
-RESULT_FORMAT: Final = 5
+RESULT_FORMAT: Final = 6
 #: Libraries whose arithmetic makes the numbers of a tube.
 LIBRARIES: Final = ("numpy", "numba", "llvmlite")
 #: Sources that make the numbers and pictures of a tube; the rest of the package works on finished tubes.
 _SOURCES: Final = (
-    "kernels", "fcs", "gates", "gating", "autogate", "transforms", "exchange", "sample.py", "panel.py",
-    "compensation.py", "counts/slices.py", "counts/tree.py", "deident/vocabulary.py", "provenance/hashing.py",
+    "kernels", "fcs", "gates", "gating", "autogate", "quality", "transforms", "exchange", "sample.py", "panel.py",
+    "compensation.py", "counts/roles.py", "counts/slices.py", "counts/tree.py", "deident/vocabulary.py",
+    "provenance/hashing.py",
     "report/density.py", "report/plotdata.py", "steps/content.py", "steps/counted.py", "steps/gates.py",
     "steps/gatestatus.py", "steps/instrument.py", "steps/key.py", "steps/learn.py", "steps/pictures.py",
-    "steps/public.py", "steps/tube.py",
+    "steps/public.py", "steps/quality.py", "steps/tube.py", "study/checks.py", "study/defaults",
 )  # fmt: skip
 #: What the parts of a key are called where people read them.
 NAMES: Final = {
@@ -56,14 +57,19 @@ def key_parts(record: TubeRecord, gates: TubeGates, fcs_sha256: str) -> dict[str
         "matrix": {name: matrix.content_hash for name, matrix in sorted(strategy.matrices.items())},
         "panel": panel.content_hash if panel is not None else None,
         "display": hash_content({"axes": dict(strategy.axes), "notes": list(strategy.notes)}),
-        **environment(record.count.beads),
+        **environment(record),
     }
 
 
-def environment(beads: str | None) -> dict[str, Any]:
-    """Return the parts of a key that gates and file do not tell; `beads` are followed along the acquisition."""
+def environment(record: TubeRecord) -> dict[str, Any]:
+    """Return the parts of a key that gates and file do not tell."""
     return {
-        "options": {"picture_bins": BINS, "picture_events": MAX_EVENTS, "beads": beads},
+        "options": {
+            "picture_bins": BINS,
+            "picture_events": MAX_EVENTS,
+            "beads": record.count.beads,
+            "remove": list(record.remove),
+        },
         "format": RESULT_FORMAT,
         "il2cyto": il2cyto.__version__,
         "code": code_sha256(),
@@ -114,4 +120,4 @@ def code_sha256() -> str:
 def _files(root: Path) -> Iterator[Path]:
     for name in _SOURCES:
         path = root / name
-        yield from [path] if path.suffix == ".py" else sorted(path.rglob("*.py"))
+        yield from [path] if path.is_file() else sorted([*path.rglob("*.py"), *path.rglob("*.csv")])

@@ -68,6 +68,7 @@ def write_outputs(
     write_table(tables.missing_populations, out / "missing_populations.csv")
     write_table(tables.model, out / "model.csv")
     write_table(tables.checks, out / "checks.csv")
+    write_table(tables.quality, out / "quality.csv")
     write_table(tables.gates, out / "gates.csv")
     write_table(tables.drift, out / "drift.csv")
     write_table(tables.review, out / "review.csv")

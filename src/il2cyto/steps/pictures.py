@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from il2cyto.gates import BooleanGate, Dimension, EllipsoidGate, Gate, PolygonGate, QuadrantGate, RectangleGate
 from il2cyto.gating.coordinates import linear_values
 from il2cyto.gating.result import GatingResult
+from il2cyto.keys import ROOT
 from il2cyto.report.plotdata import axis_ticks, gate_picture, picture_range, straight_line
 from il2cyto.steps.instrument import describe_acquisition, describe_instrument, has_seconds
 
@@ -61,7 +62,7 @@ class _Drawer:
         """Positions of the shown events of a population, -1 for the root."""
         if i not in self._events:
             n = self.result.sample.n_events
-            bits = np.unpackbits(self.result.packed[i], count=n) if i >= 0 else np.ones(n, dtype=np.uint8)
+            bits = np.unpackbits(self.result.packed[i], count=n) if i >= 0 else self.result.membership(ROOT)
             members = np.flatnonzero(bits)
             if members.size > MAX_EVENTS:
                 members = members[np.linspace(0, members.size - 1, MAX_EVENTS).astype(np.int64)]

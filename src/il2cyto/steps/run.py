@@ -20,6 +20,7 @@ from il2cyto.steps.journal import journal
 from il2cyto.steps.key import RESULT_FORMAT, code_sha256
 from il2cyto.steps.learn import learn_study, with_learnt
 from il2cyto.steps.missing import TUBE_FAILED, flag_lost_repeats, missing_populations
+from il2cyto.steps.qualitytable import quality_findings, quality_table, with_quality
 from il2cyto.steps.results import discard, read_result
 from il2cyto.steps.sources import SourceMemory
 from il2cyto.steps.tables import TubeFacts, count_specs, tube_tables
@@ -57,6 +58,7 @@ class Tables:
     gates: pd.DataFrame
     drift: pd.DataFrame
     review: pd.DataFrame
+    quality: pd.DataFrame
 
 
 @dataclass(frozen=True)
@@ -247,7 +249,8 @@ def make_tables(study: Study, outcomes: Mapping[str, TubeOutcome], out: Path) ->
     slices = {tube_id: fact.bead_slices for tube_id, fact in facts.items()}
     checks = check_counts(counts, *made_of, study.checks, slices)
     lacking = missing_populations(study, outcomes, counts)
-    counts = flag_lost_repeats(add_check_flags(counts, checks), lacking)
+    quality = quality_table(study, outcomes, facts, checks)
+    counts = with_quality(flag_lost_repeats(add_check_flags(counts, checks), lacking), quality)
     chosen = visit_rows(counts, tubes)
     missing = study.missing_visits()
     numbers = {visit.id: float(visit.number) for visit in study.visits.values()}
@@ -269,14 +272,18 @@ def make_tables(study: Study, outcomes: Mapping[str, TubeOutcome], out: Path) ->
         populations=study.model_populations or None,
     )
     surplus = _surplus(study)
-    findings = (*find_failures(study, outcomes, facts, surplus), *count_findings(study, counts, checks))
+    findings = (
+        *find_failures(study, outcomes, facts, surplus),
+        *count_findings(study, counts, checks),
+        *quality_findings(study, quality),
+    )
     failures = failure_table(findings)
     paths = path_table(study, outcomes, findings, surplus)
     wide = wide_table(counts)
     gates = gate_positions(study, facts, days)
     tables = Tables(
         counts, wide, chosen, checks, trial, visits, serum, linked, model, findings, failures, paths, missing, lacking,
-        gates, drift_of(gates), queue_of(study, counts),
+        gates, drift_of(gates), queue_of(study, counts), quality,
     )  # fmt: skip
     return tables, manifest
 

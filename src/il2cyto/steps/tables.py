@@ -39,6 +39,7 @@ class TubeFacts:
     manifest: Mapping[str, Any]
     learnt: tuple[Mapping[str, Any], ...] = ()
     locations: Mapping[str, list[float]] = field(default_factory=dict)
+    quality: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(cls, content: Mapping[str, Any]) -> TubeFacts:
@@ -47,7 +48,7 @@ class TubeFacts:
         manifest = {name: content[name] for name in _MANIFEST}
         return cls(
             repairs, tuple(content["notes"]), tuple(content["missing_markers"]), content["bead_slices"], manifest,
-            tuple(content["learnt"]), content["locations"],
+            tuple(content["learnt"]), content["locations"], content["quality"],
         )  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from il2cyto.steps.journal import where_raised
 from il2cyto.steps.key import RESULT_FORMAT, environment, key_parts, result_key
 from il2cyto.steps.pictures import tube_pictures
 from il2cyto.steps.public import public_message
+from il2cyto.steps.quality import follow
 from il2cyto.steps.results import ERROR, DiskError, folder_of, read_folder, write_error, write_result
 from il2cyto.steps.sources import FileHash, Source, stamp_of
 from il2cyto.study.model import TubeRecord
@@ -168,7 +169,7 @@ def failed_parts(record: TubeRecord, sha256: str) -> dict[str, Any]:
         return {
             "file": sha256,
             "strategy": hash_content(why.public or type(why).__name__),
-            **environment(record.count.beads),
+            **environment(record),
         }
 
 
@@ -182,8 +183,9 @@ def _gate(record: TubeRecord, out: Path, file: FileHash, threads: int, reuse: bo
     if reuse and done(folder, parts) is not None:
         return details, True
     gates = with_own(record, gates, sample)
-    result = gates.strategy.apply(sample, threads=threads)
-    content = tube_content(record, gates, result, parts)
+    course = follow(sample, gates.panel or gates.strategy.panel, record.remove)
+    result = gates.strategy.apply(sample, threads=threads, kept=course.kept)
+    content = tube_content(record, gates, result, course, parts)
     plots = tube_pictures(result, record.tube_id)
     if before is None or stamp_of(record.fcs) != before:
         raise FcsError("{file}: was changed while it was gated; run again when it is whole", file=record.fcs.name)

@@ -18,7 +18,7 @@ from il2cyto.study.positions import Mapping, Node, Scalar, Sequence
 ROLES = ("lymphocytes", "live", "CD3", "CD4", "CD8", "B", "NK", "Treg", "pure_lymphocytes")
 #: Chains of roles of which each must be held by the next.
 ORDER = (("Treg", "CD4", "CD3", "lymphocytes"), ("CD8", "CD3"), ("B", "lymphocytes"), ("NK", "lymphocytes"))
-_OFF = "off"
+OFF = "off"
 
 
 @dataclass(frozen=True)
@@ -112,12 +112,18 @@ def default_checks() -> Checks:
     >>> default_checks().rules["lymphosum"].band.text()
     '95 to 105 (hard 90 to 110)'
     """
-    rules = {}
-    for row in _rows("checks.csv"):
-        band = Band(*(_number(row[name]) for name in ("fail_below", "warn_below", "warn_above", "fail_above")))
-        rules[row["check"]] = CheckRule(row["check"], row["unit"], band, row["about"])
+    rules = default_rules("checks.csv")
     definitions = {row["definition"]: row["role"] for row in _rows("roles.csv")}
     return Checks(FrozenMapping(rules), FrozenMapping({}), FrozenMapping(definitions), ORDER)
+
+
+def default_rules(name: str) -> dict[str, CheckRule]:
+    """Return the rules of a table of defaults by id."""
+    rules = {}
+    for row in _rows(name):
+        band = Band(*(_number(row[key]) for key in ("fail_below", "warn_below", "warn_above", "fail_above")))
+        rules[row["check"]] = CheckRule(row["check"], row["unit"], band, row["about"])
+    return rules
 
 
 def read_checks(reader: FieldReader, node: Node | None, tubes: tuple[str, ...]) -> Checks:
@@ -140,42 +146,63 @@ def read_checks(reader: FieldReader, node: Node | None, tubes: tuple[str, ...]) 
     for key, entry in given.items():
         if key not in rules:
             continue
-        if isinstance(entry, Scalar) and entry.text == _OFF:
+        if isinstance(entry, Scalar) and entry.text == OFF:
             del rules[key]
         else:
-            rules[key] = _rule(reader, entry, f"checks.{key}", rules[key], tubes)
+            rules[key] = read_rule(reader, entry, f"checks.{key}", rules[key], tubes)
     roles = _roles(reader, given["roles"]) if "roles" in given else {}
     order = _order(reader, given["order"]) if "order" in given else checks.order
     return replace(checks, rules=FrozenMapping(rules), roles=FrozenMapping(roles), order=order)
 
 
-def _rule(reader: FieldReader, node: Node, where: str, default: CheckRule, tubes: tuple[str, ...]) -> CheckRule:
+def read_rule(
+    reader: FieldReader, node: Node, where: str, default: CheckRule, tubes: tuple[str, ...], soft: str = "warn"
+) -> CheckRule:
+    """Read the limits of one check.
+
+    Parameters
+    ----------
+    reader
+        Receives every problem.
+    node
+        A mapping with `soft`, ``fail`` and ``tubes``.
+    where
+        Its place in the file.
+    default
+        What it leaves out.
+    tubes
+        Tube types of the study.
+    soft
+        What the inner limits are called.
+    """
     if isinstance(node, Scalar):
-        reader.problem(node, where, "give limits, for example {warn: [95, 105], fail: [90, 110]}, or write off")
+        reader.problem(node, where, f"give limits, for example {{{soft}: [95, 105], fail: [90, 110]}}, or write off")
         return default
-    given = reader.section(node, where, (), ("warn", "fail", "tubes"))
-    band = _band(reader, given, where, default.band, node)
+    given = reader.section(node, where, (), (soft, "fail", "tubes"))
+    band = _band(reader, given, where, default.band, node, soft)
     others: dict[str, Band] = {}
     entries = given.get("tubes")
     if isinstance(entries, Mapping):
         for tube, entry in reader.section(entries, f"{where}.tubes", (), tubes).items():
             inside = f"{where}.tubes.{tube}"
-            others[tube] = _band(reader, reader.section(entry, inside, (), ("warn", "fail")), inside, band, entry)
+            limits = reader.section(entry, inside, (), (soft, "fail"))
+            others[tube] = _band(reader, limits, inside, band, entry, soft)
     elif entries is not None:
-        reader.problem(entries, f"{where}.tubes", "give a mapping from tube types to their own warn and fail")
+        reader.problem(entries, f"{where}.tubes", f"give a mapping from tube types to their own {soft} and fail")
     return replace(default, band=band, tubes=FrozenMapping(others))
 
 
-def _band(reader: FieldReader, given: MappingOf[str, Node], where: str, default: Band, node: Node) -> Band:
+def _band(reader: FieldReader, given: MappingOf[str, Node], where: str, default: Band, node: Node, soft: str) -> Band:
     values = {}
-    for key in ("warn", "fail"):
+    for key, name in ((soft, "warn"), ("fail", "fail")):
         if key in given:
-            values[f"{key}_below"], values[f"{key}_above"] = _limits(reader, given[key], f"{where}.{key}")
+            values[f"{name}_below"], values[f"{name}_above"] = _limits(reader, given[key], f"{where}.{key}")
     band = replace(default, **values)
     for low, high in ((band.fail_below, band.warn_below), (band.warn_below, band.warn_above),
                       (band.warn_above, band.fail_above)):  # fmt: skip
         if low is not None and high is not None and low > high:
-            message = f"the limits {band.text()} are not in order; the warning lies inside the failure"
+            inner = "warning" if soft == "warn" else soft
+            message = f"the limits {band.text()} are not in order; the {inner} lies inside the failure"
             reader.problem(node, where, message)
             return default
     return band

@@ -16,6 +16,7 @@ from il2cyto.study.miflowcyt import ITEMS
 from il2cyto.study.model import Arm, BeadLot, ErrorModel, Limits, TubeType, Visit
 from il2cyto.study.paths import STUDY_REMEDY, Roots, below, is_file
 from il2cyto.study.positions import Node, Sequence
+from il2cyto.study.quality import Quality, read_quality
 from il2cyto.study.style import SheetStyle, read_styles
 from il2cyto.study.tubes import REPEATS, read_tubes, repeat_rule
 
@@ -25,7 +26,7 @@ REQUIRED = ("study", "title", "arms", "visits", "tubes", "samples")
 OPTIONAL = (
     "registry", "description", "assumptions", "data_root", "bead_lots", "checks", "percent_of", "limits", "errors",
     "dosing", "treatments", "course_gap", "visit_assignment", "repeat", "serum", "controls", "gates", "sheets", "model",
-    "words", "miflowcyt",
+    "words", "miflowcyt", "quality",
 )  # fmt: skip
 ARM = (("label",), ("reference", "visits"))
 VISIT = (("label", "number"), ("baseline", "target_day", "window", "max_dsld"))
@@ -59,6 +60,7 @@ class Document:
     tubes: dict[str, TubeType]
     bead_lots: dict[str, BeadLot]
     checks: Checks
+    quality: Quality
     percent_of: tuple[str, ...]
     limits: Limits
     errors: ErrorModel
@@ -118,6 +120,7 @@ def read_document(
         tubes=tubes,
         bead_lots=read_bead_lots(reader, top["bead_lots"]) if "bead_lots" in top else {},
         checks=read_checks(reader, top.get("checks"), tuple(tubes)),
+        quality=read_quality(reader, top.get("quality"), tuple(tubes)),
         percent_of=reader.items(top["percent_of"], "percent_of", reader.text) if "percent_of" in top else (),
         limits=_limits(reader, top["limits"]) if "limits" in top else Limits(),
         errors=_errors(reader, top["errors"]) if "errors" in top else ErrorModel(),

@@ -15,6 +15,7 @@ from il2cyto.errors import Problem
 from il2cyto.study.checks import Checks
 from il2cyto.study.design import Arm, BeadLot, CountSpec, ErrorModel, Limits, StrategyRef, TubeType, Visit
 from il2cyto.study.frozen import FrozenMapping
+from il2cyto.study.quality import Quality
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -135,6 +136,8 @@ class TubeRecord:
         Overrides of gates that touch this tube, from wide to narrow.
     learnt
         Learnt gates that it gets, ``None`` where those of the template stand.
+    remove
+        Kinds of unstable stretches whose events are not gated.
     """
 
     tube_id: str
@@ -173,6 +176,7 @@ class TubeRecord:
     line: int
     overrides: tuple[GateOverride, ...] = ()
     learnt: LearntFile | None = None
+    remove: tuple[str, ...] = ()
 
     @property
     def route(self) -> str:
@@ -285,6 +289,8 @@ class Study:
         Lots of counting beads by id; empty where ``study.yaml`` declares none.
     checks
         Limits of the checks of counts, and which populations they look at.
+    quality
+        Limits of the quality of a tube, and which of its events are not gated.
     percent_of
         Names of ancestors for which percentages are tabulated besides that of the parent.
     records
@@ -330,6 +336,7 @@ class Study:
     tubes: FrozenMapping[str, TubeType]
     bead_lots: FrozenMapping[str, BeadLot]
     checks: Checks
+    quality: Quality
     percent_of: tuple[str, ...]
     limits: Limits
     errors: ErrorModel

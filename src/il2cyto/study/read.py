@@ -138,6 +138,7 @@ def _read_parts(
         # notices about rows look things up that only a study without problems has
         notice_tubes(sheets["samples"].file, records, document, assigned, findings)
         notice_subjects(sheets["samples"].file, tubes, assigned, findings)
+    touched = tuple(replace(record, remove=document.quality.remove) for record in touched)
     return Parts(document, touched, subjects, doses, assigned, overrides, others)
 
 
@@ -172,6 +173,7 @@ def _study(
         tubes=FrozenMapping(document.tubes),
         bead_lots=FrozenMapping(document.bead_lots),
         checks=document.checks,
+        quality=document.quality,
         percent_of=document.percent_of,
         limits=document.limits,
         errors=document.errors,
