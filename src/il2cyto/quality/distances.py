@@ -79,3 +79,9 @@ def _weak(distances: FloatArray, strong: BoolArray, excess: float) -> BoolArray:
     for start in np.flatnonzero(far):
         found[start : start + _WINDOW] |= single[start : start + _WINDOW]
     return found
+
+
+def runs(states: BoolArray) -> list[tuple[int, int]]:
+    """First and one after the last of each run of true values."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], states.astype(np.int8), [0]])))
+    return [(int(first), int(stop)) for first, stop in edges.reshape(-1, 2)]

@@ -10,17 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import chi2
 
-from il2cyto.quality.distances import BIN_CHANCE, whitened
+from il2cyto.quality.distances import BIN_CHANCE, runs, whitened
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 
 #: Chance that an undisturbed tube is said to drift.
 _CHANCE: Final = 1e-12
-#: Least change that is called a drift: of brightness, a fraction, and of the mean score in its standard deviations.
-#: Less is found in most tubes, and moves no event across a gate that is worth to have.
+#: Least change of brightness that is called a drift, a fraction, and how many standard errors of a mean score it takes
+#: to tell it. Less is found in most tubes, and moves no event across a gate that is worth to have.
 LEAST_FACTOR: Final = 0.10
-LEAST_SHIFT: Final = 0.10
+_ERRORS: Final = 6.0
+#: How often stretches that come back to their level are taken out before the onset is sought again.
+_ROUNDS: Final = 4
 #: Latest onset, a share of the bins.
 _LATEST: Final = 0.97
 #: Brightness, relative to the tube's own, whose scores are looked up.
@@ -58,24 +60,36 @@ def find_onset(
     exceed the quantile of χ². Where it begins is asked of the brightness: each mean score is replaced by the factor by
     which the tube's own steady events would have to be dimmed to score as much, for scores follow a fading laser in a
     curve, and a curve seems to begin too early. Unstable bins before an onset have no say. Those behind it have one if
-    the drift explains them: what comes back to its level is no drift. Nor is a change of less than 10 %.
+    the drift explains them. A change of less than 10 % is no drift.
     """
-    size = len(values[0]) // len(means)
-    limit = excess * chi2.isf(BIN_CHANCE, distances.shape[1])
     least = excess * chi2.isf(_CHANCE, 2 * distances.shape[1])
-    for all_behind in (True, False):
-        found = _best(distances, steady, all_behind, bent=True)
+    transient = np.zeros(len(steady), dtype=np.bool_)
+    for _ in range(_ROUNDS):
+        found = _best(distances, steady, transient, bent=True)
         if found is None or not found.gain > least:
-            continue
-        far = ~steady & (np.arange(len(steady)) >= found.onset)
-        left = distances - distances[found.used].mean(axis=0) - found.course(distances)
-        if all_behind and far.any() and np.median((left[far] ** 2).sum(axis=1)) > limit:
-            continue
-        around = np.convolve(~steady, np.ones(3), "same") == 0
-        brightness, slopes = _brightness(values, scores, means, around)
-        finer = _best(whitened(brightness * slopes, correlations, size), around, all_behind, bent=False) or found
-        return finer.onset if _matters(brightness, means, around, finer.onset) else None
-    return None
+            return None
+        passing = _unexplained(distances, found, steady, excess) & ~transient
+        if not passing.any():
+            break
+        transient |= passing
+    else:
+        return None
+    size = len(values[0]) // len(means)
+    around = np.convolve(~steady, np.ones(3), "same") == 0
+    brightness, slopes = _brightness(values, scores, means, around)
+    finer = _best(whitened(brightness * slopes, correlations, size), around, transient, bent=False) or found
+    return finer.onset if _matters(brightness, means, around, finer.onset, excess / size) else None
+
+
+def _unexplained(distances: FloatArray, found: _Fit, steady: BoolArray, excess: float) -> BoolArray:
+    """Unstable stretches behind an onset that the drift does not explain: what comes back to its level is no drift."""
+    left = distances - distances[found.used].mean(axis=0) - found.course(distances)
+    far = (left**2).sum(axis=1) > excess * chi2.isf(BIN_CHANCE, distances.shape[1])
+    result = np.zeros(len(steady), dtype=np.bool_)
+    unstable = ~steady & (np.arange(len(steady)) >= found.onset)
+    for first, stop in runs(unstable):
+        result[first:stop] = far[first:stop].mean() > 0.5
+    return result
 
 
 @dataclass(frozen=True)
@@ -92,11 +106,11 @@ class _Fit:
         return np.asarray(self.basis.T @ (self.basis[:, self.used] @ table[self.used]), dtype=np.float64)
 
 
-def _best(distances: FloatArray, steady: BoolArray, all_behind: bool, *, bent: bool) -> _Fit | None:
+def _best(distances: FloatArray, steady: BoolArray, transient: BoolArray, *, bent: bool) -> _Fit | None:
     n_bins = len(steady)
     onsets = np.arange(2, max(3, int(_LATEST * n_bins)))[:, None]
     bins = np.arange(n_bins)[None, :]
-    weights = (steady[None, :] | (all_behind & (bins >= onsets))).astype(np.float64)
+    weights = ((steady[None, :] | (bins >= onsets)) & ~transient[None, :]).astype(np.float64)
     # an onset needs bins before it to tell the level that is left
     before = (weights * (bins < onsets)).sum(axis=1) >= 2
     behind = (bins >= onsets).astype(np.float64)
@@ -126,7 +140,7 @@ def _orthonormal(weights: FloatArray, curves: Sequence[FloatArray]) -> FloatArra
     return np.stack(basis)
 
 
-def _matters(brightness: FloatArray, means: FloatArray, steady: BoolArray, onset: int) -> bool:
+def _matters(brightness: FloatArray, means: FloatArray, steady: BoolArray, onset: int, variance: float) -> bool:
     """Whether a channel has become brighter or dimmer by more than matters, in events that show it."""
     late = slice(onset + 2 * (len(means) - onset) // 3, None)
     early = steady[:onset]
@@ -134,7 +148,9 @@ def _matters(brightness: FloatArray, means: FloatArray, steady: BoolArray, onset
         return False
     factor = np.median(brightness[late], axis=0) / np.median(brightness[:onset][early], axis=0)
     shift = np.median(means[late], axis=0) - np.median(means[:onset][early], axis=0)
-    return bool(((np.abs(factor - 1.0) >= LEAST_FACTOR) & (np.abs(shift) >= LEAST_SHIFT)).any())
+    # medians of bins, each of which has this variance
+    error = 1.2533 * np.sqrt(variance * (1 / early.sum() + 1 / len(means[late])))
+    return bool(((np.abs(factor - 1.0) >= LEAST_FACTOR) & (np.abs(shift) >= _ERRORS * error)).any())
 
 
 def _brightness(

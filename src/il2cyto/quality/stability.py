@@ -14,8 +14,8 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from il2cyto.quality.distances import common_level, correlations, excess_variance, far_from, whitened
-from il2cyto.quality.drift import LEAST_SHIFT, find_onset
+from il2cyto.quality.distances import common_level, correlations, excess_variance, far_from, runs, whitened
+from il2cyto.quality.drift import find_onset
 from il2cyto.quality.scores import bin_means, bin_size, normal_scores
 
 FloatArray = NDArray[np.float64]
@@ -24,6 +24,9 @@ Kind = Literal["flow", "signal", "drift"]
 
 #: Fewer bins than this tell nothing.
 MIN_BINS: Final = 20
+#: Change of a mean score from which a channel is named: in standard deviations of scores, and in standard errors.
+_NAMED: Final = 0.1
+_NAMED_ERRORS: Final = 4.0
 #: A good stretch between two bad ones that is shorter than this many bins is bad as well.
 _LEAST_GOOD: Final = 5
 #: Flow relative to the median that is no longer called steady.
@@ -150,15 +153,19 @@ def find_instability(values: FloatArray, names: Sequence[str], seconds: FloatArr
     uneven = (flow < SLOW) | (flow > FAST)
     last = n_bins if onset is None else onset
     states = _closed(unstable[:last] | uneven[:last])
+    if onset is not None and last > 0 and states[-1]:
+        # what runs into a drift is its beginning
+        onset = last = runs(states)[-1][0]
+        states = states[:last]
     reference = np.zeros(n_bins, dtype=np.bool_)
     reference[:last] = ~states
     stretches: list[tuple[Kind, int, int]] = [
-        ("signal" if unstable[first:stop].any() else "flow", first, stop) for first, stop in _runs(states)
+        ("signal" if unstable[first:stop].any() else "flow", first, stop) for first, stop in runs(states)
     ]
     if onset is not None:
         stretches.append(("drift", onset, n_bins))
     good = np.repeat(reference, size)
-    described = _Describer(values, names, used, means, good, reference, seconds, flow, size)
+    described = _Describer(values, names, used, means, good, reference, seconds, flow, size, excess)
     return Stability(tuple(described.fault(*stretch) for stretch in stretches), size, n_bins, excess)
 
 
@@ -174,15 +181,10 @@ def _flow(seconds: FloatArray, size: int, n_bins: int) -> FloatArray:
 def _closed(bad: BoolArray) -> BoolArray:
     """Bad bins, and good stretches too short to stand between them."""
     found = bad.copy()
-    for first, stop in _runs(~bad):
+    for first, stop in runs(~bad):
         if first > 0 and stop < len(bad) and stop - first < _LEAST_GOOD:
             found[first:stop] = True
     return found
-
-
-def _runs(states: BoolArray) -> list[tuple[int, int]]:
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], states.astype(np.int8), [0]])))
-    return [(int(first), int(stop)) for first, stop in edges.reshape(-1, 2)]
 
 
 @dataclass(frozen=True)
@@ -198,6 +200,7 @@ class _Describer:
     seconds: FloatArray | None
     flow: FloatArray
     size: int
+    excess: float
 
     def fault(self, kind: Kind, first: int, stop: int) -> Fault:
         start, end = first * self.size, stop * self.size
@@ -208,7 +211,8 @@ class _Describer:
         told = slice(first + 2 * (stop - first) // 3, stop) if kind == "drift" else slice(first, stop)
         base = self.means[self.reference].mean(axis=0) if self.reference.any() else np.median(self.means, axis=0)
         shift = np.abs(self.means[told].mean(axis=0) - base)
-        worst = [self.used[k] for k in np.argsort(-shift, kind="stable") if shift[k] >= LEAST_SHIFT]
+        least = max(_NAMED, _NAMED_ERRORS * float(np.sqrt(self.excess / self.size / max(1, told.stop - told.start))))
+        worst = [self.used[k] for k in np.argsort(-shift, kind="stable") if shift[k] >= least]
         return Fault(
             kind, start, end, self._time(start), self._time(end), self._flow(first, stop),
             tuple(self.names[k] for k in worst), self._change(worst[0], told) if worst else float("nan"),
