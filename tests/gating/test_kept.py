@@ -32,10 +32,10 @@ def tree() -> GatingStrategy:
     return GatingStrategy(
         "kept",
         (
-            Population("A+", gate=above("A")),
-            Population("A-", gate=above("A"), complement=True),
-            Population("B+", parent="A+", gate=above("B")),
-            Population("A-or-B+", gate=BooleanGate("or", (Operand("A-"), Operand("A+/B+")))),
+            Population("A+", "", gate=above("A")),
+            Population("A-", "", gate=above("A"), complement=True),
+            Population("B+", "A+", gate=above("B")),
+            Population("A-or-B+", "", gate=BooleanGate("or", (Operand("A-"), Operand("A+/B+")))),
         ),
     )
 
