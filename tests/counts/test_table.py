@@ -56,6 +56,7 @@ def tube(tube_id: str, tube: str, visit: str = "BL", subject: str = "P1", **othe
         "alc_per_ul": None,
         "repeat": "",
         "retained_time_fraction": 1.0,
+        "gated_time_fraction": 1.0,
     }
     assert set(other) <= set(row)
     return {**row, **other}
@@ -235,6 +236,16 @@ def test_volumetric_scales_the_volume_by_the_retained_time() -> None:
     assert row(counts, "B", "tqc/live/CD4/Treg")["cells_per_ul"] == 78.125
 
 
+def test_stretches_that_are_left_out_take_volume_from_every_population() -> None:
+    factors = {"volume_ul": 100.0, "dilution": 10, "retained_time_fraction": 0.5, "gated_time_fraction": 0.8}
+    counts = table([tube("B", "TREG", route="volumetric", **factors)], [TREG])
+    # below a time gate what both keep, elsewhere what was gated
+    same(row(counts, "B", "tqc/live/CD4/Treg"), from_volume(625, 50, 10, ERRORS))
+    outside = counts_of("B", ["live", "live/CD4"], [40_000, 12_500])
+    counts = table([tube("B", "TREG", route="volumetric", **factors)], [outside])
+    same(row(counts, "B", "live/CD4"), from_volume(12_500, 80, 10, ERRORS))
+
+
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
@@ -243,6 +254,10 @@ def test_volumetric_scales_the_volume_by_the_retained_time() -> None:
         ({"dilution": math.inf}, "dilution = inf is not positive and finite"),
         ({"route": "volumetric"}, "volume_ul is missing"),
         ({"route": "volumetric", "volume_ul": 10.0, "retained_time_fraction": 1.1}, "retained_time_fraction = 1.1"),
+        (
+            {"route": "volumetric", "volume_ul": 10.0, "gated_time_fraction": math.nan},
+            "gated_time_fraction is missing",
+        ),
         ({"route": "dual"}, "alc_per_ul is missing"),
         ({"route": "none"}, "route none: no absolute counts for this tube"),
         ({"route": "bead"}, "route 'bead' is unknown"),

@@ -34,7 +34,12 @@ FACTOR_COLUMNS = (
     "retained_time_fraction",
 )
 #: Columns that may be left out of the tubes, with what then counts.
-OPTIONAL_COLUMNS: dict[str, str | bool] = {"bead_lot": "", "beads_expired": False, "alc_from_wbc": False}
+OPTIONAL_COLUMNS: dict[str, str | bool | float] = {
+    "bead_lot": "",
+    "beads_expired": False,
+    "alc_from_wbc": False,
+    "gated_time_fraction": 1.0,
+}
 #: Begin of the name of a lot that is not known.
 UNKNOWN_LOT = "unknown lot of"
 #: Columns that name a population.

@@ -164,12 +164,14 @@ def _beads(block: Block, spec: CountSpec, errors: ErrorModel, limits: Limits) ->
 def _volumetric(block: Block, errors: ErrorModel) -> PerUl:
     blood = _factor(block, "volume_ul") / _factor(block, "dilution")
     retained = _factor(block, "retained_time_fraction")
-    if (retained > 1).any():
-        raise NoCellsError(f"retained_time_fraction = {retained.max():g} exceeds 1")
-    # time QC removes a part of the acquisition, and so of the volume, from every population below it
+    gated = _factor(block, "gated_time_fraction")
+    for name, share in (("retained_time_fraction", retained), ("gated_time_fraction", gated)):
+        if (share > 1).any():
+            raise NoCellsError(f"{name} = {share.max():g} exceeds 1")
+    # unstable stretches that are left out take their volume from every population, time QC from every one below it
     checks = [path for path, role in zip(block.paths, block.labels["role"], strict=True) if role == "time_qc"]
     below = np.array([any(is_below(path, check) for check in checks) for path in block.paths], dtype=np.bool_)
-    estimates = by_volume(block.counts, np.where(below[:, None], blood * retained, blood), errors.cv_volume)
+    estimates = by_volume(block.counts, np.where(below[:, None], blood * retained, blood * gated), errors.cv_volume)
     return PerUl(block, "volumetric", estimates, ("",) * len(block.paths), estimates, history="volumetric")
 
 

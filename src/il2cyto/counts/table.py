@@ -63,8 +63,10 @@ def count_table(
         One row per tube that was gated: ``study, subject, arm, diagnosis, visit, visit_number, collection_date, ady,
         days_since_dose, tube, tube_id, strategy, route, beads_per_test, blood_volume_ul, dilution, volume_ul,
         alc_per_ul, repeat, retained_time_fraction``, and if known ``bead_lot, beads_expired, alc_from_wbc`` (whether
-        ``alc_per_ul`` is leucocytes × percentage, which has its own error). Tubes of one subject, visit and tube type
-        whose ``repeat`` is ``sum`` make one group of rows; with ``apart:first`` or ``apart:latest`` each has its own.
+        ``alc_per_ul`` is leucocytes × percentage, which has its own error) and ``gated_time_fraction``, the share of
+        the acquisition time that was gated, without what time gates cut away (1 by default). Tubes of one subject,
+        visit and tube type whose ``repeat`` is ``sum`` make one group of rows; with ``apart:first`` or ``apart:latest``
+        each has its own.
     populations
         ``tube_id`` and the columns of `GatingResult.counts`; a row for the root is passed over.
     specs

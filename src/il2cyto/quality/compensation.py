@@ -93,10 +93,9 @@ def judge_compensation(values: FloatArray, names: Sequence[str]) -> Plausibility
 
     Notes
     -----
-    Positions of populations are half-sample modes, widths median absolute deviations. Conservative on purpose: of pairs
-    that could be judged, in simulated tubes whose matrix was wrong by 0.05, about three in five are told, and no pair
-    of a right matrix (docs/validation). The spread is that of Nguyen et al. (Cytometry A 2013, 83A:306), taken within a
-    stained tube, where a second dye on the same cells adds to it.
+    Positions of populations are half-sample modes, widths median absolute deviations. Conservative on purpose: a right
+    matrix raises no doubt in simulated tubes, and docs/validation tells how many wrong ones do. The spread is that of
+    Nguyen et al. (Cytometry A 2013, 83A:306), by the cells without the second dye and within a stained tube.
 
     Examples
     --------

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from il2cyto import __version__
 from il2cyto.autogate.learnt import LearntGate
@@ -59,6 +60,7 @@ def tube_content(
         "notes": [*result.notes, *_volume_note(sample), *_dimmed_note(sample), *filter(None, [course.note])],
         "missing_markers": list(result.missing_markers),
         "retained_time_fraction": retained_time_fraction(result),
+        "gated_time_fraction": gated_time_fraction(result),
         "quality": tube_quality(record, result, course),
         "bead_slices": bead_slices(result, record.count.beads),
         "learnt": [_told(gate) for gate in gates.learnt],
@@ -113,24 +115,36 @@ def retained_time_fraction(result: GatingResult) -> float | None:
     the time channel can be measured. Stretches that the study leaves out are not gated either.
     """
     populations = [p for p in result.strategy.populations if p.role == "time_qc"]
-    if not populations and result.kept is None:
+    if not populations:
+        return gated_time_fraction(result)
+    seconds = _seconds(result)
+    gate = populations[0].gate
+    if (
+        len(populations) > 1
+        or seconds is None
+        or not isinstance(gate, RectangleGate)
+        or len(gate.limits) != 1
+        or gate.limits[0].dimension.transform is not None
+    ):
+        return None
+    first, last = float(np.nanmin(seconds)), float(np.nanmax(seconds))
+    low = first if gate.limits[0].minimum is None else max(first, gate.limits[0].minimum)
+    high = last if gate.limits[0].maximum is None else min(last, gate.limits[0].maximum)
+    return retained_share(seconds, low, high, result.kept)
+
+
+def gated_time_fraction(result: GatingResult) -> float | None:
+    """Return the share of the acquisition time in stretches that were gated; ``None`` where it cannot be told."""
+    if result.kept is None:
         return 1.0
+    seconds = _seconds(result)
+    return None if seconds is None else retained_share(seconds, -np.inf, np.inf, result.kept)
+
+
+def _seconds(result: GatingResult) -> NDArray[np.float64] | None:
+    """Time of each event, ``None`` without one time channel that advances."""
     times = [channel.index for channel in result.sample.channels if channel.is_time]
-    if len(populations) > 1 or len(times) != 1 or not result.sample.n_events:
+    if len(times) != 1 or not result.sample.n_events:
         return None
-    time_values = result.sample.linear(times)[:, 0]
-    first, last = float(np.nanmin(time_values)), float(np.nanmax(time_values))
-    if not last > first:
-        return None
-    low, high = first, last
-    if populations:
-        gate = populations[0].gate
-        if (
-            not isinstance(gate, RectangleGate)
-            or len(gate.limits) != 1
-            or gate.limits[0].dimension.transform is not None
-        ):
-            return None
-        low = first if gate.limits[0].minimum is None else max(first, gate.limits[0].minimum)
-        high = last if gate.limits[0].maximum is None else min(last, gate.limits[0].maximum)
-    return retained_share(time_values, low, high, result.kept)
+    seconds = result.sample.linear(times)[:, 0]
+    return seconds if float(np.nanmax(seconds)) > float(np.nanmin(seconds)) else None

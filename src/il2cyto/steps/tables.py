@@ -106,6 +106,7 @@ def tube_tables(
                 "repeat": record.repeat or "",
                 "order": order[record.tube_id],
                 "retained_time_fraction": _number(fraction),
+                "gated_time_fraction": _number(content["gated_time_fraction"]),
                 **count_facts(record, lots),
             }
         )
