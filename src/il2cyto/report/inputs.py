@@ -92,6 +92,8 @@ class ReportInputs:
         What the study says for its MIFlowCyt record, by the keys of `il2cyto.study.miflowcyt.ITEMS`.
     overrides
         ``overrides.csv``: gates of tubes that overrides of the study move; or ``None``.
+    quality
+        ``quality.csv``, with at least ``tube_id, quality, quality_reasons, unstable``; or ``None``.
 
     Raises
     ------
@@ -121,6 +123,7 @@ class ReportInputs:
     strategies: tuple[tuple[str, GatingStrategy], ...] = ()
     miflowcyt: Mapping[str, str] = field(default_factory=dict)
     overrides: pd.DataFrame | None = None
+    quality: pd.DataFrame | None = None
 
     def __post_init__(self) -> None:
         _need("counts", self.counts, COUNT_COLUMNS)

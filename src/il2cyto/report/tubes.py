@@ -28,6 +28,7 @@ def tube_entries(inputs: ReportInputs, summaries: Mapping[str, TubeSummary], tex
     roles = _roles(inputs)
     values = _values(inputs)
     corrected = corrected_gates(inputs.overrides)
+    judged = _judged(inputs)
     failed = inputs.failures[inputs.failures["severity"] == "failure"]
     messages = dict(zip(failed["tube_id"].map(words), failed["message"].map(words), strict=True))
     entries = []
@@ -61,12 +62,29 @@ def tube_entries(inputs: ReportInputs, summaries: Mapping[str, TubeSummary], tex
             "beads": _count(summary, strategy, roles, "beads"),
             "gates": numbers,
         }
+        verdict, why, unstable = judged.get(tube_id, ("", "", None))
+        if verdict:
+            entry |= {"verdict": verdict, "why": why, "unstable": unstable}
+            entry["faults"] = [
+                [begin, end, words(told)] for begin, end, told in summary.acquisition.get("unstable") or ()
+            ]
         own = corrected.get(tube_id, {})
         moved = [[place, *map(texts, own[path])] for place, path in enumerate(summary.paths) if path in own]
         if moved:
             entry["moved"] = moved
         entries.append((row.subject, entry["visit"], row.tube, tube_id, entry))
     return [entry[-1] for entry in sorted(entries, key=lambda entry: entry[:4])]
+
+
+def _judged(inputs: ReportInputs) -> dict[str, tuple[str, str, float | int | None]]:
+    """Verdict, its reasons, and the share of unstable events of each tube."""
+    if inputs.quality is None:
+        return {}
+    columns = ["tube_id", "quality", "quality_reasons", "unstable"]
+    return {
+        words(tube_id): (words(verdict), words(why), compact(unstable))
+        for tube_id, verdict, why, unstable in inputs.quality[columns].itertuples(index=False)
+    }
 
 
 def split_sums(rows: Sequence[SheetRow], summaries: Mapping[str, TubeSummary]) -> tuple[SheetRow, ...]:

@@ -15,6 +15,7 @@ from il2cyto.gating.result import GatingResult
 from il2cyto.keys import ROOT
 from il2cyto.report.plotdata import axis_ticks, gate_picture, picture_range, straight_line
 from il2cyto.steps.instrument import describe_acquisition, describe_instrument, has_seconds
+from il2cyto.steps.quality import Acquisition, unstable_stretches
 
 FloatArray = NDArray[np.float64]
 
@@ -23,7 +24,7 @@ MAX_EVENTS = 20_000
 BINS = 64
 
 
-def tube_pictures(result: GatingResult, tube_id: str) -> dict[str, Any]:
+def tube_pictures(result: GatingResult, tube_id: str, course: Acquisition) -> dict[str, Any]:
     """Return the pictures of every gate of a tube and what its file tells of the instrument: ``plots.json``."""
     drawer = _Drawer(result)
     table = result.counts
@@ -46,7 +47,10 @@ def tube_pictures(result: GatingResult, tube_id: str) -> dict[str, Any]:
         "tube_id": tube_id,
         "n_events": result.sample.n_events,
         "instrument": describe_instrument(result.sample, result.panel),
-        "acquisition": describe_acquisition(result.sample, result.panel),
+        "acquisition": {
+            **describe_acquisition(result.sample, result.panel),
+            "unstable": unstable_stretches(result.sample, course),
+        },
         "gates": gates,
     }
 

@@ -122,6 +122,36 @@ def tube_quality(record: TubeRecord, result: GatingResult, course: Acquisition) 
     }
 
 
+def unstable_stretches(sample: Sample, course: Acquisition) -> list[list[Any]]:
+    """Return the unstable stretches for a picture: begin and end as shares of the acquisition time, and in words.
+
+    Empty without one time channel that rises.
+    """
+    times = [channel.index for channel in sample.channels if channel.is_time]
+    if len(times) != 1 or course.reversals != 0 or not course.stability.faults:
+        return []
+    seconds = sample.linear(times)[:, 0]
+    first, last = float(seconds[0]), float(seconds[-1])
+    if not last > first:
+        return []
+    found: list[list[Any]] = []
+    for fault in course.stability.faults:
+        edges = [float(seconds[fault.first]), float(seconds[fault.stop]) if fault.stop < len(seconds) else last]
+        found.append([*(round((edge - first) / (last - first), 4) for edge in edges), _in_words(fault)])
+    return found
+
+
+def _in_words(fault: Fault) -> str:
+    told: list[str] = []
+    if fault.channels:
+        more = f" and {len(fault.channels) - 3} more" if len(fault.channels) > 3 else ""
+        change = f" {100 * fault.change:+.0f} %" if math.isfinite(fault.change) else ""
+        told.append(f"{fault.channels[0]}{change}" + "".join(f", {name}" for name in fault.channels[1:3]) + more)
+    if math.isfinite(fault.flow) and not 0.8 < fault.flow < 1.25:
+        told.append(f"flow at {100 * fault.flow:.0f} %")
+    return f"{fault.kind}: {'; '.join(told)}" if told else fault.kind
+
+
 def retained_share(seconds: FloatArray, low: float, high: float, kept: tuple[tuple[int, int], ...] | None) -> float:
     """Return the share of the acquisition time between two times that is in kept ranges of events.
 

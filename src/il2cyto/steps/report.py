@@ -51,6 +51,7 @@ def report_inputs(out: Path, study: Study, tables: Tables, manifest: Mapping[str
         strategies=_strategies(study),
         miflowcyt=study.miflowcyt,
         overrides=override_table(study),
+        quality=tables.quality,
     )
 
 

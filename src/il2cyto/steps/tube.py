@@ -186,7 +186,7 @@ def _gate(record: TubeRecord, out: Path, file: FileHash, threads: int, reuse: bo
     course = follow(sample, gates.panel or gates.strategy.panel, record.remove)
     result = gates.strategy.apply(sample, threads=threads, kept=course.kept)
     content = tube_content(record, gates, result, course, parts)
-    plots = tube_pictures(result, record.tube_id)
+    plots = tube_pictures(result, record.tube_id, course)
     if before is None or stamp_of(record.fcs) != before:
         raise FcsError("{file}: was changed while it was gated; run again when it is whole", file=record.fcs.name)
     write_result(folder, content, plots)

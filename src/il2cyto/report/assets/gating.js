@@ -55,14 +55,23 @@ function rateLine(tube, width, height) {
   const points = tube.rate.map((n, index) => (index * step).toFixed(1) + " " + (height - 1 - (n / (most || 1)) * (height - 3)).toFixed(1) + "h" + step.toFixed(1));
   const mean = tube.rate.reduce((a, b) => a + b, 0) / tube.duration;
   return svg("svg", { viewBox: "0 0 " + width + " " + height, role: "img", class: "rate", style: "width:" + width + "px;height:" + height + "px", "aria-label": "event rate over " + threeDigits(tube.duration) + " s, mean " + threeDigits(mean) + " per second" },
-    svg("title", {}, "events over the acquisition time, " + tube.rate.length + " parts of " + threeDigits(tube.duration / tube.rate.length) + " s; mean " + threeDigits(mean) + " events/s"), svg("path", { d: "M0 " + height + "L" + points.join("L") + "V" + height + "Z", fill: "#b9d3e4", stroke: "#3b6f93", "stroke-width": 0.8 }));
+    svg("title", {}, "events over the acquisition time, " + tube.rate.length + " parts of " + threeDigits(tube.duration / tube.rate.length) + " s; mean " + threeDigits(mean) + " events/s"), svg("path", { d: "M0 " + height + "L" + points.join("L") + "V" + height + "Z", fill: "#b9d3e4", stroke: "#3b6f93", "stroke-width": 0.8 }),
+    ...(tube.faults || []).map(([from, to, told]) => svg("rect", { x: (from * width).toFixed(1), y: 0, width: Math.max((to - from) * width, 1.5).toFixed(1), height, fill: "#a4262c", "fill-opacity": 0.28 }, svg("title", {}, "unstable: " + told))));
+}
+
+const VERDICTS = { pass: ["good", "✓"], review: ["flagged", "▲"], fail: ["failed", "✕"] };
+function verdictOf(tube) {
+  if (!tube.verdict) return null;
+  const [state, sign] = VERDICTS[tube.verdict];
+  return [el("span", { class: "c " + state }, el("b", {}, sign)), " ", tube.verdict];
 }
 
 function tubeFacts(tube) {
   const facts = [["Arm", armOf(tube)], ["Strategy", tube.strategy], ["Batch", tube.batch], ["Instrument", tube.instrument], ["Events", tube.events === null ? "" : whole(tube.events)],
     ["Duration", tube.duration === null ? "" : threeDigits(tube.duration) + " s"], ["Time kept", tube.kept === null ? "" : percent(tube.kept)], ["Beads", tube.beads === null ? "" : whole(tube.beads)],
     ["At upper edge", tube.margins.length ? tube.margins.slice(0, 3).map(([name, share]) => name + " " + percent(share)).join(", ") : ""]];
-  return el("dl", { class: "facts" }, facts.filter(([, value]) => value).map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value))), tube.rate.length ? el("div", {}, el("dt", {}, "Event rate"), el("dd", {}, rateLine(tube, 150, 26))) : null);
+  return el("dl", { class: "facts" }, facts.filter(([, value]) => value).map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value))), tube.rate.length ? el("div", {}, el("dt", {}, "Event rate"), el("dd", {}, rateLine(tube, 150, 26))) : null,
+    tube.verdict ? el("div", {}, el("dt", {}, "Quality"), el("dd", {}, verdictOf(tube), tube.why ? el("small", { class: "why" }, " " + tube.why) : null)) : null);
 }
 
 const flagsOf = (row) => text(row[GATE.flags]).split(";").filter(Boolean);

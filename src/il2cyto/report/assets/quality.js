@@ -1,8 +1,9 @@
 /* Quality: numbers of every tube, as strips of dots by tube type and as a table. */
-const quality = { order: { key: "id", down: false }, search: "", type: "" };
+const quality = { order: { key: "verdict", down: true }, search: "", type: "" };
 const METRICS = [
   ["Events", "", (tube) => tube.events, true, whole],
   ["Events per second", "/s", (tube) => (tube.duration ? tube.rate.reduce((a, b) => a + b, 0) / tube.duration : null), true, threeDigits],
+  ["Unstable events", "%", (tube) => (tube.unstable === undefined ? null : tube.unstable), false, percent],
   ["Acquisition time kept", "%", (tube) => tube.kept, false, percent],
   ["Largest share at the upper edge of a channel", "%", (tube) => (tube.block < 0 || tube.events === null ? null : tube.margins.length ? tube.margins[0][1] : 0), false, percent],
   ["Counting beads", "events", (tube) => tube.beads, true, whole],
@@ -37,17 +38,18 @@ function metricStrips([title, unit, read, logarithmic, say]) {
 }
 
 const QUALITY_COLUMNS = [
-  ["id", "Tube", (tube) => tube.id, null], ["subject", "Subject", (tube) => tube.subject, null], ["visit", "Visit", (tube) => tube.visit, null], ["tube", "Type", (tube) => tube.tube, null], ["batch", "Batch", (tube) => tube.batch, null], ["instrument", "Instrument", (tube) => tube.instrument, null],
+  ["id", "Tube", (tube) => tube.id, null], ["verdict", "Verdict", (tube) => ({ fail: 2, review: 1, pass: 0 }[tube.verdict] ?? null), null], ["subject", "Subject", (tube) => tube.subject, null], ["visit", "Visit", (tube) => tube.visit, null], ["tube", "Type", (tube) => tube.tube, null], ["batch", "Batch", (tube) => tube.batch, null], ["instrument", "Instrument", (tube) => tube.instrument, null],
   ["events", "Events", (tube) => tube.events, whole], ["duration", "Duration, s", (tube) => tube.duration, threeDigits], ["rate", "Event rate", null, null], ["kept", "Time kept, %", (tube) => tube.kept, threeDigits],
-  ["margin", "At upper edge, %", (tube) => (tube.margins.length ? tube.margins[0][1] : null), null], ["beads", "Beads", (tube) => tube.beads, whole], ["state", "To look at", (tube) => ({ failed: 2, flagged: 1 }[tube.state] || 0), null],
+  ["margin", "At upper edge, %", (tube) => (tube.margins.length ? tube.margins[0][1] : null), null], ["beads", "Beads", (tube) => tube.beads, whole], ["unstable", "Unstable, %", (tube) => (tube.unstable === undefined ? null : tube.unstable), threeDigits], ["state", "To look at", (tube) => ({ failed: 2, flagged: 1 }[tube.state] || 0), null],
 ];
 
 function qualityCell(tube, index, [key, , read, say]) {
   if (key === "id") return el("td", { class: "nowrap" }, el("button", { class: "link", onclick: () => openTube(index) }, tube.id));
+  if (key === "verdict") return el("td", { class: "reason" }, verdictOf(tube) || "–", tube.why ? el("small", { class: "why" }, " " + tube.why) : null);
   if (key === "visit") return el("td", { class: "nowrap" }, visitOf(tube) || "–");
   if (key === "rate") return el("td", {}, rateLine(tube, 110, 20) || "–");
   if (key === "margin") return el("td", { class: "number nowrap", title: tube.margins.map(([name, share]) => name + " " + percent(share)).join("\n") }, tube.margins.length ? [threeDigits(tube.margins[0][1]), el("small", {}, tube.margins[0][0])] : tube.block < 0 ? "–" : "0");
-  if (key === "state") return el("td", { class: "reason" }, tube.state === "good" ? "" : [el("span", { class: "c " + tube.state }, el("b", {}, tube.state === "failed" ? "✕" : "▲")), " ", tube.reason]);
+  if (key === "state") return el("td", { class: "reason" }, tube.state === "good" ? "" : [el("span", { class: "c " + tube.state }, el("b", {}, tube.state === "failed" ? "✕" : "▲")), " ", tube.why && tube.reason.includes(tube.why) ? "see its verdict" : tube.reason]);
   return say ? el("td", { class: "number" }, say(read(tube))) : el("td", {}, read(tube) || "–");
 }
 
@@ -67,7 +69,7 @@ function setUpQuality() {
   const body = byId("quality-body");
   if (!data.tubes.length) { body.append(el("p", { class: "none" }, "No tube was gated.")); return; }
   const strips = METRICS.map(metricStrips).filter(Boolean);
-  fill(body, {}, [el("div", { class: "strips" }, strips), strips.length ? el("p", { class: "legend" }, "One dot per tube; a ring marks a tube more than " + ODD + " robust standard deviations from the median of its type. At the upper edge: events whose stored value is the highest that the channel can hold; their true value is unknown. Time kept: events that the gate of the acquisition time keeps.") : null,
+  fill(body, {}, [el("div", { class: "strips" }, strips), strips.length ? el("p", { class: "legend" }, "One dot per tube; a ring marks a tube more than " + ODD + " robust standard deviations from the median of its type. At the upper edge: events whose stored value is the highest that the channel can hold; their true value is unknown. Time kept: events that the gate of the acquisition time keeps. Unstable: events in stretches whose flow or signal is not like that of the rest, red in the event rate; docs/quality.md says what makes a verdict.") : null,
     el("div", { class: "controls" }, el("label", {}, "Tubes ", el("input", { type: "search", id: "quality-search", placeholder: "subject, visit, type …", oninput: (event) => { quality.search = event.target.value; drawQuality(); } })), el("span", { id: "quality-count" })),
     el("div", { class: "scroll tall", id: "quality-table" })]);
   drawQuality();
