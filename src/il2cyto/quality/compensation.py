@@ -94,8 +94,9 @@ def judge_compensation(values: FloatArray, names: Sequence[str]) -> Plausibility
     Notes
     -----
     Positions of populations are half-sample modes, widths median absolute deviations. Conservative on purpose: the
-    right matrix raised a doubt in 2 of 860 simulated tubes, and docs/validation tells how many wrong ones do. The spread
-    is that of Nguyen et al. (Cytometry A 2013, 83A:306), by the cells without the second dye and within a stained tube.
+    right matrix raised a doubt in 2 of 860 simulated tubes, and docs/validation tells how many wrong ones do. The
+    spread is that of Nguyen et al. (Cytometry A 2013, 83A:306), by the cells without the second dye and within a
+    stained tube.
 
     Examples
     --------

@@ -25,6 +25,8 @@ _ERRORS: Final = 6.0
 _ROUNDS: Final = 4
 #: Latest onset, a share of the bins.
 _LATEST: Final = 0.97
+#: Bins between the onsets that are tried first.
+_COARSE: Final = 3
 #: Brightness, relative to the tube's own, whose scores are looked up.
 _FACTORS: Final = np.exp(np.linspace(np.log(0.25), np.log(2.5), 24))
 #: Events that are dimmed to learn how scores follow brightness.
@@ -108,7 +110,8 @@ class _Fit:
 
 def _best(distances: FloatArray, steady: BoolArray, transient: BoolArray, *, bent: bool) -> _Fit | None:
     n_bins = len(steady)
-    onsets = np.arange(2, max(3, int(_LATEST * n_bins)))[:, None]
+    # whether there is a drift needs no exact onset
+    onsets = np.arange(2, max(3, int(_LATEST * n_bins)), _COARSE if bent else 1)[:, None]
     bins = np.arange(n_bins)[None, :]
     weights = ((steady[None, :] | (bins >= onsets)) & ~transient[None, :]).astype(np.float64)
     # an onset needs bins before it to tell the level that is left

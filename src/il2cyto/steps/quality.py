@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from il2cyto.counts.roles import NotEvaluableError, find_living, find_role
+from il2cyto.counts.roles import NotEvaluableError, Row, find_living, find_role
 from il2cyto.errors import PanelError
 from il2cyto.gates import Dimension
 from il2cyto.gates.dimension import FROM_FILE, UNCOMPENSATED
@@ -106,8 +107,9 @@ def tube_quality(record: TubeRecord, result: GatingResult, course: Acquisition) 
     found.number("events", float(sample.n_events))
     _of_course(found, result, course)
     _of_margins(found, sample, result.panel, course)
-    _of_size(found, result)
-    _of_compensation(found, result)
+    rows = [{str(key): value for key, value in row.items()} for row in result.counts.to_dict("records")]
+    _of_size(found, result, rows)
+    _of_compensation(found, result, rows)
     n_marked = int(course.stability.marked(sample.n_events).sum())
     return {
         "metrics": found.metrics,
@@ -276,7 +278,7 @@ def _of_margins(found: _Found, sample: Sample, panel: Panel | None, course: Acqu
         found.number(name, 100.0 * float(shares[worst]), where)
 
 
-def _of_size(found: _Found, result: GatingResult) -> None:
+def _of_size(found: _Found, result: GatingResult, rows: Sequence[Row]) -> None:
     sample, names = result.sample, {name.casefold(): k for k, name in enumerate(result.sample.names)}
     pair = next(((a, h) for a, h in _AREA_AND_HEIGHT if a.casefold() in names and h.casefold() in names), None)
     if pair is None:
@@ -288,7 +290,7 @@ def _of_size(found: _Found, result: GatingResult) -> None:
     try:
         if scatter is None:
             raise NotEvaluableError("the file has no area of forward scatter")
-        lymphocytes = find_role(_rows(result), "lymphocytes", default_checks())
+        lymphocytes = find_role(rows, "lymphocytes", default_checks())
         if lymphocytes["reason"]:
             raise NotEvaluableError(f"{lymphocytes['name']} is not estimable")
         inside = result.membership(lymphocytes["population"])
@@ -301,7 +303,7 @@ def _of_size(found: _Found, result: GatingResult) -> None:
         found.none("debris", str(why))
 
 
-def _of_compensation(found: _Found, result: GatingResult) -> None:
+def _of_compensation(found: _Found, result: GatingResult, rows: Sequence[Row]) -> None:
     names = ("overcompensation", "undercompensation", "spread")
     dimensions = list(
         dict.fromkeys(
@@ -315,7 +317,7 @@ def _of_compensation(found: _Found, result: GatingResult) -> None:
     try:
         if len(dimensions) < 2:
             raise NotEvaluableError("no two markers are compensated")
-        living = find_living(_rows(result), default_checks())
+        living = find_living(rows, default_checks())
         if living["reason"]:
             raise NotEvaluableError(f"{living['name']} is not estimable")
         events = np.flatnonzero(result.membership(living["population"]))
@@ -343,10 +345,6 @@ def _tell(found: _Found, judged: Plausibility) -> None:
         found.number("spread", judged.spread, " into ".join(judged.spread_pair))
     else:
         found.none("spread", "no pair of dyes tells")
-
-
-def _rows(result: GatingResult) -> list[dict[str, Any]]:
-    return [{str(key): value for key, value in row.items()} for row in result.counts.to_dict("records")]
 
 
 def _source(result: GatingResult) -> str:
