@@ -81,6 +81,11 @@ def clean_document(
         content["treatments"] = [names.name(name, "analytes", "markers") for name in document.treatments]
     if "gates" in document.keys:
         content["gates"] = {"learn": document.learn_gates}
+    if document.normalise:
+        content["normalise"] = {
+            declared.tubes[tube]: [names.name(marker, "markers") for marker in markers]
+            for tube, markers in document.normalise.items()
+        }
     if document.model_populations:
         content["model"] = {"populations": [_population(name, names, changes) for name in document.model_populations]}
     return content, changes

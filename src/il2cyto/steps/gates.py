@@ -84,6 +84,11 @@ def strategy_for(record: TubeRecord) -> TubeGates:
     return _gates(record.strategy.path, record.panel, record.tube, own, record.overrides, record.learnt, unit)
 
 
+def gates_in_batch(record: TubeRecord, batch: str) -> TubeGates:
+    """Return the gates that a tube of the kind of `record` has in a batch: nobody's own, and without overrides."""
+    return _gates(record.strategy.path, record.panel, record.tube, None, (), record.learnt, ("", batch))
+
+
 @lru_cache(maxsize=256)
 def _gates(
     path: Path,

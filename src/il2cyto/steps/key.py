@@ -21,18 +21,18 @@ RESULT_FORMAT: Final = 6
 LIBRARIES: Final = ("numpy", "numba", "llvmlite")
 #: Sources that make the numbers and pictures of a tube; the rest of the package works on finished tubes.
 _SOURCES: Final = (
-    "kernels", "fcs", "gates", "gating", "autogate", "quality", "transforms", "exchange", "sample.py", "panel.py",
-    "compensation.py", "counts/roles.py", "counts/slices.py", "counts/tree.py", "deident/vocabulary.py",
+    "kernels", "fcs", "gates", "gating", "autogate", "normalise", "quality", "transforms", "exchange", "sample.py",
+    "panel.py", "compensation.py", "counts/roles.py", "counts/slices.py", "counts/tree.py", "deident/vocabulary.py",
     "provenance/hashing.py",
     "report/density.py", "report/plotdata.py", "steps/content.py", "steps/counted.py", "steps/gates.py",
-    "steps/gatestatus.py", "steps/instrument.py", "steps/key.py", "steps/learn.py", "steps/pictures.py",
-    "steps/public.py", "steps/quality.py", "steps/tube.py", "study/checks.py", "study/defaults",
+    "steps/gatestatus.py", "steps/instrument.py", "steps/key.py", "steps/learn.py", "steps/normalised.py",
+    "steps/pictures.py", "steps/public.py", "steps/quality.py", "steps/tube.py", "study/checks.py", "study/defaults",
 )  # fmt: skip
 #: What the parts of a key are called where people read them.
 NAMES: Final = {
-    "file": "file", "strategy": "strategy", "learnt": "learnt gates", "override": "override", "matrix": "matrix",
-    "panel": "panel", "display": "axes or notes of the strategy", "options": "options", "format": "result format",
-    "il2cyto": "il2cyto version", "code": "code of il2cyto", "libraries": "libraries",
+    "file": "file", "strategy": "strategy", "learnt": "learnt gates", "normalised": "normalisation", "override":
+    "override", "matrix": "matrix", "panel": "panel", "display": "axes or notes of the strategy", "options": "options",
+    "format": "result format", "il2cyto": "il2cyto version", "code": "code of il2cyto", "libraries": "libraries",
 }  # fmt: skip
 
 
@@ -40,7 +40,8 @@ def key_parts(record: TubeRecord, gates: TubeGates, fcs_sha256: str) -> dict[str
     """Return all that decides the result of a tube, by name (those of `NAMES`), as plain data.
 
     ``strategy`` is the hash of the template; ``learnt`` that of gates that were learnt from other tubes, ``None`` where
-    none were (what a tube learns from itself follows from its file); ``override`` tells of gates of this file in the
+    none were (what a tube learns from itself follows from its file); ``normalised`` that of the curves of its batches,
+    ``None`` where it is not normalised; ``override`` tells of gates of this file in the
     strategy's folder and of overrides of the study that touch the tube, ``None`` where there are none. ``code`` is the
     hash of the sources that compute a tube, so that a changed checkout of one version is noticed too.
     """
@@ -53,6 +54,7 @@ def key_parts(record: TubeRecord, gates: TubeGates, fcs_sha256: str) -> dict[str
         "file": fcs_sha256,
         "strategy": template.content_hash,
         "learnt": hash_content([gate.plain() for gate in gates.learnt]) if gates.learnt else None,
+        "normalised": record.normalised.sha256 if record.normalised is not None else None,
         "override": hash_content([drawn.content_hash, *gates.overrides]) if own else None,
         "matrix": {name: matrix.content_hash for name, matrix in sorted(strategy.matrices.items())},
         "panel": panel.content_hash if panel is not None else None,
@@ -99,7 +101,7 @@ def _told(name: str, old: Any, new: Any) -> str:
     if name == "libraries" and isinstance(old, Mapping) and isinstance(new, Mapping):
         changed = [key for key in sorted({*old, *new}) if old.get(key) != new.get(key)]
         return f"libraries ({', '.join(f'{key} {old.get(key)} → {new.get(key)}' for key in changed)})"
-    if name in ("override", "learnt"):
+    if name in ("override", "learnt", "normalised"):
         what = NAMES[name]
         return f"{what} added" if old is None else f"{what} removed" if new is None else what
     return NAMES[name]

@@ -30,6 +30,7 @@ from il2cyto.steps.folder import sources_path
 from il2cyto.steps.gates import load_strategies
 from il2cyto.steps.key import code_sha256
 from il2cyto.steps.learntfile import find_learnt, learnt_path, write_learnt
+from il2cyto.steps.normalised import learn_normalisation, with_normalised
 from il2cyto.steps.public import public_message
 from il2cyto.steps.sources import FileHash, SourceMemory
 from il2cyto.study.model import ControlRecord, LearntFile, Study, TubeRecord
@@ -94,9 +95,9 @@ def learnt_kinds(study: Study) -> tuple[Kind, ...]:
 
 
 def with_learnt(study: Study, out: Path) -> Study:
-    """Return the study whose tubes get the gates that stand in a results folder."""
+    """Return the study whose tubes get the gates and curves that stand in a results folder."""
     files = {kind: found[0] for kind in learnt_kinds(study) if (found := find_learnt(learnt_path(out, kind.name)))}
-    return _with_files(study, files)
+    return with_normalised(_with_files(study, files), out)
 
 
 def not_learnt(study: Study, out: Path) -> tuple[str, ...]:
@@ -112,9 +113,10 @@ def learn_study(
     verify: bool = False,
     stage: Callable[[str], None] | None = None,
 ) -> Study:
-    """Learn the gates of every kind of tube whose strategy says so, and return the study whose tubes get them.
+    """Learn the gates of every kind of tube whose strategy says so, then curves of batches that the study normalises.
 
-    What stands in ``learnt/`` of the results folder is kept where nothing that decides it has changed.
+    Returns the study whose tubes get them. What stands in ``learnt/`` and ``normalisation/`` of the results folder is
+    kept where nothing that decides it has changed.
 
     Parameters
     ----------
@@ -154,7 +156,7 @@ def learn_study(
             for kind, candidates, key in waiting:
                 say(f"learning the gates of {kind.name} from {len(candidates)} tubes")
                 files[kind] = _learn(kind, candidates, key, out, run)
-    return _with_files(study, files)
+    return learn_normalisation(_with_files(study, files), out, memory, verify=verify, say=say)
 
 
 def _with_files(study: Study, files: dict[Kind, LearntFile]) -> Study:

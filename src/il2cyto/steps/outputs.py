@@ -72,6 +72,12 @@ def write_outputs(
     write_table(tables.gates, out / "gates.csv")
     write_table(tables.drift, out / "drift.csv")
     write_table(tables.review, out / "review.csv")
+    if tables.normalised is not None:
+        write_table(tables.normalised, out / "counts_normalised.csv")
+        write_table(tables.normalisation, out / "normalisation.csv")
+    else:
+        for name in ("counts_normalised.csv", "normalisation.csv"):
+            (out / name).unlink(missing_ok=True)
     write_trial(tables.trial, out)
     write_visits(tables.visits, out / "visits.h5ad")
     if tables.linked is not None:

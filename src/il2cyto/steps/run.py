@@ -20,6 +20,7 @@ from il2cyto.steps.journal import journal
 from il2cyto.steps.key import RESULT_FORMAT, code_sha256
 from il2cyto.steps.learn import learn_study, with_learnt
 from il2cyto.steps.missing import TUBE_FAILED, flag_lost_repeats, missing_populations
+from il2cyto.steps.normalised import normalisation_table, normalised_counts, normalised_populations
 from il2cyto.steps.qualitytable import quality_findings, quality_table, with_quality
 from il2cyto.steps.results import discard, read_result
 from il2cyto.steps.sources import SourceMemory
@@ -59,6 +60,8 @@ class Tables:
     drift: pd.DataFrame
     review: pd.DataFrame
     quality: pd.DataFrame
+    normalised: pd.DataFrame | None
+    normalisation: pd.DataFrame
 
 
 @dataclass(frozen=True)
@@ -246,6 +249,10 @@ def make_tables(study: Study, outcomes: Mapping[str, TubeOutcome], out: Path) ->
     tubes, populations = tube_tables(study, results(), days)
     made_of = (tubes, populations, count_specs(study), study.errors, study.limits)
     counts = with_gates(count_table(*made_of, study.percent_of), populations)
+    normalised = None
+    if study.normalise:
+        others = normalised_populations(populations, facts)
+        normalised = normalised_counts(counts, count_table(tubes, others, *made_of[2:], study.percent_of), facts)
     slices = {tube_id: fact.bead_slices for tube_id, fact in facts.items()}
     checks = check_counts(counts, *made_of, study.checks, slices)
     lacking = missing_populations(study, outcomes, counts)
@@ -284,6 +291,7 @@ def make_tables(study: Study, outcomes: Mapping[str, TubeOutcome], out: Path) ->
     tables = Tables(
         counts, wide, chosen, checks, trial, visits, serum, linked, model, findings, failures, paths, missing, lacking,
         gates, drift_of(gates), queue_of(study, counts), quality,
+        normalised, normalisation_table(study),
     )  # fmt: skip
     return tables, manifest
 

@@ -40,6 +40,7 @@ class TubeFacts:
     learnt: tuple[Mapping[str, Any], ...] = ()
     locations: Mapping[str, list[float]] = field(default_factory=dict)
     quality: Mapping[str, Any] = field(default_factory=dict)
+    normalised: Mapping[str, Any] | None = None
 
     @classmethod
     def of(cls, content: Mapping[str, Any]) -> TubeFacts:
@@ -48,7 +49,7 @@ class TubeFacts:
         manifest = {name: content[name] for name in _MANIFEST}
         return cls(
             repairs, tuple(content["notes"]), tuple(content["missing_markers"]), content["bead_slices"], manifest,
-            tuple(content["learnt"]), content["locations"], content["quality"],
+            tuple(content["learnt"]), content["locations"], content["quality"], content["normalised"],
         )  # fmt: skip
 
 

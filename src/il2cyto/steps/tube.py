@@ -15,6 +15,7 @@ from il2cyto.steps.content import tube_content
 from il2cyto.steps.gates import strategy_for, with_own
 from il2cyto.steps.journal import where_raised
 from il2cyto.steps.key import RESULT_FORMAT, environment, key_parts, result_key
+from il2cyto.steps.normalised import normalised_content
 from il2cyto.steps.pictures import tube_pictures
 from il2cyto.steps.public import public_message
 from il2cyto.steps.quality import follow
@@ -186,6 +187,7 @@ def _gate(record: TubeRecord, out: Path, file: FileHash, threads: int, reuse: bo
     course = follow(sample, gates.panel or gates.strategy.panel, record.remove)
     result = gates.strategy.apply(sample, threads=threads, kept=course.kept)
     content = tube_content(record, gates, result, course, parts)
+    content["normalised"] = normalised_content(record, gates, sample, course.kept, threads)
     plots = tube_pictures(result, record.tube_id, course)
     if before is None or stamp_of(record.fcs) != before:
         raise FcsError("{file}: was changed while it was gated; run again when it is whole", file=record.fcs.name)

@@ -26,7 +26,7 @@ REQUIRED = ("study", "title", "arms", "visits", "tubes", "samples")
 OPTIONAL = (
     "registry", "description", "assumptions", "data_root", "bead_lots", "checks", "percent_of", "limits", "errors",
     "dosing", "treatments", "course_gap", "visit_assignment", "repeat", "serum", "controls", "gates", "sheets", "model",
-    "words", "miflowcyt", "quality",
+    "words", "miflowcyt", "quality", "normalise",
 )  # fmt: skip
 ARM = (("label",), ("reference", "visits"))
 VISIT = (("label", "number"), ("baseline", "target_day", "window", "max_dsld"))
@@ -72,6 +72,7 @@ class Document:
     words: tuple[str, ...]
     miflowcyt: dict[str, str]
     learn_gates: bool
+    normalise: dict[str, tuple[str, ...]]
     keys: frozenset[str]
 
 
@@ -132,6 +133,7 @@ def read_document(
         words=reader.items(top["words"], "words", reader.text) if "words" in top else (),
         miflowcyt=_record(reader, top["miflowcyt"]) if "miflowcyt" in top else {},
         learn_gates=_learn(reader, top["gates"]) if "gates" in top else True,
+        normalise=_normalise(reader, top["normalise"], tuple(tubes)) if "normalise" in top else {},
         keys=frozenset(top),
     )
 
@@ -276,6 +278,16 @@ def _model(reader: FieldReader, node: Node) -> tuple[str, ...]:
 def _learn(reader: FieldReader, node: Node) -> bool:
     given = reader.section(node, "gates", (), GATES)
     return "learn" not in given or reader.flag(given["learn"], "gates.learn") is not False
+
+
+def _normalise(reader: FieldReader, node: Node, tubes: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    found = {}
+    for tube, entry in reader.section(node, "normalise", (), tubes).items():
+        markers = reader.items(entry, f"normalise.{tube}", reader.text)
+        if len(set(markers)) < len(markers) or not markers:
+            reader.problem(entry, f"normalise.{tube}", "name each marker once, for example [CD25, CD127]")
+        found[tube] = markers
+    return found
 
 
 def _record(reader: FieldReader, node: Node) -> dict[str, str]:

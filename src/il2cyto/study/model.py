@@ -138,6 +138,8 @@ class TubeRecord:
         Learnt gates that it gets, ``None`` where those of the template stand.
     remove
         Kinds of unstable stretches whose events are not gated.
+    normalised
+        Curves of its kind of tube, ``None`` where none are learnt.
     """
 
     tube_id: str
@@ -177,6 +179,7 @@ class TubeRecord:
     overrides: tuple[GateOverride, ...] = ()
     learnt: LearntFile | None = None
     remove: tuple[str, ...] = ()
+    normalised: LearntFile | None = None
 
     @property
     def route(self) -> str:
@@ -320,6 +323,8 @@ class Study:
         The control tubes, in the order of the controls sheet; empty without it.
     learn_gates
         Whether gates are learnt where a strategy says how; else all stand as its template has them.
+    normalise
+        By tube type the markers whose batches are brought onto one scale, for normalised counts beside the raw ones.
     """
 
     id: str
@@ -354,6 +359,7 @@ class Study:
     overrides: tuple[GateOverride, ...] = ()
     controls: tuple[ControlRecord, ...] = ()
     learn_gates: bool = True
+    normalise: FrozenMapping[str, tuple[str, ...]] = field(default_factory=lambda: FrozenMapping({}))
 
     @property
     def baseline(self) -> str | None:

@@ -191,4 +191,5 @@ def _study(
         overrides=parts.overrides,
         controls=parts.controls,
         learn_gates=document.learn_gates,
+        normalise=FrozenMapping(document.normalise),
     )
