@@ -33,7 +33,7 @@ from il2cyto.normalise import (
 )
 from il2cyto.provenance import hash_content, write_text
 from il2cyto.sample import Sample
-from il2cyto.steps.gates import TubeGates, gates_in_batch, strategy_for
+from il2cyto.steps.gates import TubeGates, gates_in_batch, load_strategies
 from il2cyto.steps.key import code_sha256
 from il2cyto.steps.sources import FileHash, SourceMemory
 from il2cyto.study.checks import default_checks
@@ -205,6 +205,8 @@ def normalised_populations(populations: pd.DataFrame, facts: Mapping[str, TubeFa
     from il2cyto.keys import ESTIMATED, NOT_ESTIMABLE, ROOT
 
     table = populations.copy()
+    if table.empty:
+        return table
     used = np.array([facts[tube_id].normalised is not None for tube_id in table["tube_id"]], dtype=np.bool_)
     some = table.loc[used, ["tube_id", "population", "parent", "parent_count", "reason"]]
     rows = []
@@ -238,7 +240,9 @@ def normalised_counts(raw: pd.DataFrame, normalised: pd.DataFrame, facts: Mappin
     names = ["count", "percent_parent", "cells_per_ul"]
     keys = ["tube_id", "population"]
     ids = {tube_id for tube_id, fact in facts.items() if fact.normalised is not None}
-    used = normalised[[bool(ids & set(str(one).split("+"))) for one in normalised["tube_id"]]]
+    # a mask of booleans even where the table is empty: an empty list would choose no columns
+    mask = np.array([bool(ids & set(str(one).split("+"))) for one in normalised["tube_id"]], dtype=np.bool_)
+    used = normalised[mask]
     other = raw[[*keys, *names]].rename(columns={name: f"raw_{name}" for name in names})
     return used.merge(other, on=keys, how="left", validate="one_to_one")
 
@@ -314,10 +318,18 @@ def _kinds(study: Study) -> dict[str, TubeRecord]:
     found: dict[str, TubeRecord] = {}
     seen: dict[str, int] = defaultdict(int)
     for record in _firsts(study.records):
-        if record.tube in study.normalise:
+        if record.tube in study.normalise and _readable(record):
             seen[record.tube] += 1
             found[record.tube if seen[record.tube] == 1 else f"{record.tube}-{seen[record.tube]}"] = record
     return found
+
+
+def _readable(record: TubeRecord) -> bool:
+    try:
+        load_strategies(record.strategy.path, record.panel, record.tube)
+    except Il2CytoError:
+        return False  # every tube of it fails with this error
+    return True
 
 
 def _firsts(records: Iterable[TubeRecord]) -> list[TubeRecord]:
@@ -348,7 +360,7 @@ def _find(path: Path) -> tuple[LearntFile, dict[str, Any]] | None:
 
 
 def _key(record: TubeRecord, markers: Sequence[str], donors: Sequence[ControlRecord], hashes: Mapping[str, str]) -> str:
-    gates = strategy_for(record)
+    gates = gates_in_batch(record, "")
     return hash_content(
         {
             "format": FORMAT,
@@ -372,7 +384,7 @@ def _learn(
     key: str,
     path: Path,
 ) -> LearntFile:
-    axes = {marker: _axis(strategy_for(record).drawn, marker) for marker in markers}
+    axes = {marker: _axis(gates_in_batch(record, "").drawn, marker) for marker in markers}
     events: dict[str, list[NDArray[np.float64]]] = defaultdict(list)
     controls: dict[str, list[str]] = defaultdict(list)
     unused = {}

@@ -284,8 +284,8 @@ def _normalise(reader: FieldReader, node: Node, tubes: tuple[str, ...]) -> dict[
     found = {}
     for tube, entry in reader.section(node, "normalise", (), tubes).items():
         markers = reader.items(entry, f"normalise.{tube}", reader.text)
-        if len(set(markers)) < len(markers) or not markers:
-            reader.problem(entry, f"normalise.{tube}", "name each marker once, for example [CD25, CD127]")
+        if not markers:
+            reader.problem(entry, f"normalise.{tube}", "name the markers, for example [CD25, CD127]")
         found[tube] = markers
     return found
 
