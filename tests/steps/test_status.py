@@ -135,7 +135,7 @@ ALONE: dict[str, tuple[Callable[[Path], None], str]] = {
     "file gone": (lambda f: (f / "fcs" / f"{TREG}.fcs").unlink(), "file cannot be read"),
     "pictures gone": (lambda f: (f / "r/tubes" / TREG / "plots.json").unlink(), "result damaged or edited"),
     "result torn": (
-        lambda f: (f / "r/tubes" / TREG / "result.json").write_bytes(b'{"format": 5, "coun'),
+        lambda f: (f / "r/tubes" / TREG / "result.json").write_bytes(b'{"format": 6, "coun'),
         "result damaged or edited",
     ),
 }
@@ -256,12 +256,12 @@ def test_an_older_format_is_refused_and_left_as_it_is(folder: Path) -> None:
     out = folder / "old"
     shutil.copytree(golden, out)
     before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
-    with pytest.raises(OutputError, match=r"older il2cyto \(format 2\), and this one writes format 5"):
+    with pytest.raises(OutputError, match=r"older il2cyto \(format 2\), and this one writes format 6"):
         run_study(read_study(folder / "study.yaml"), out)
     assert {path: path.read_bytes() for path in before} == before
-    newer = json.dumps({"results": "il2cyto", "format": 6, "study": "SMALL"})
+    newer = json.dumps({"results": "il2cyto", "format": 7, "study": "SMALL"})
     (folder / "r" / ".il2cyto" / "folder.json").write_text(newer)
-    with pytest.raises(OutputError, match=r"newer il2cyto \(format 6\)"):
+    with pytest.raises(OutputError, match=r"newer il2cyto \(format 7\)"):
         run_study(read_study(folder / "study.yaml"), folder / "r")
 
 
@@ -269,9 +269,9 @@ def test_status_of_an_older_format(folder: Path) -> None:
     shutil.rmtree(folder / "r")
     shutil.copytree(Path(__file__).parent / "golden" / "format2", folder / "r")
     (folder / "r" / "tubes" / "P001-BL-TBNK").rename(folder / "r" / "tubes" / TREG)
-    assert states(folder)[TREG] == (STALE, "result format 2 → 5")
+    assert states(folder)[TREG] == (STALE, "result format 2 → 6")
     state = study_state(read_study(folder / "study.yaml"), folder / "r")
-    assert state.tables == "written in format 2, and this il2cyto writes 5: choose another --out"
+    assert state.tables == "written in format 2, and this il2cyto writes 6: choose another --out"
 
 
 def test_results_of_another_study_are_left_alone(folder: Path) -> None:
