@@ -107,6 +107,22 @@ def test_the_whole_table_of_one_subject() -> None:
     }
 
 
+def test_gates_and_quality_are_told_where_counts_tell_of_them() -> None:
+    counts = both_visits()
+    told = counts.assign(
+        gate_status="borrowed", gate_source="study", cv_gate=0.02, quality="review", quality_reasons="few beads"
+    )
+    table = trial(told, days_of(("P1", "BL"), ("P1", "M1")), (("P1", "M3"),))
+    names = [column.name for column in trial_columns() if column.name in table]
+    assert table.columns.tolist() == names
+    assert names[names.index("flags") + 1 :][:5] == [
+        "gate_status", "gate_source", "cv_gate", "quality", "quality_reasons"
+    ]  # fmt: skip
+    assert table["gate_status"].tolist() == ["borrowed"] * 10 + [""] * 5
+    assert table["quality_reasons"].tolist() == ["few beads"] * 10 + [""] * 5
+    np.testing.assert_array_equal(table["cv_gate"], [0.02] * 10 + [np.nan] * 5)
+
+
 @pytest.mark.parametrize(
     ("lots", "lot_variance"), [(("L1", "L1"), 0.0), (("L1", "L2"), 2 * 0.02**2), (("", ""), 2 * 0.02**2)]
 )

@@ -107,6 +107,31 @@ def test_one_row_per_subject_and_visit() -> None:
     assert notes["status_codes"]["2"] == "not measured"
 
 
+def test_gates_and_quality_have_layers_where_counts_tell_of_them(tmp_path: Path) -> None:
+    assert "gate_status" not in build().layers
+    statuses = ["fixed", "estimated", "borrowed", "template", "overridden", "not_estimable", "estimated", "fixed"]
+    table = counts().assign(
+        gate_status=statuses,
+        cv_gate=[0.0, 0.01, 0.02, NAN, 0.0, NAN, 0.03, 0.0],
+        quality=["pass", "pass", "pass", "review", "fail", "fail", "fail", "pass"],
+    )
+    visits = build(counts=table)
+    np.testing.assert_array_equal(visits.layers["gate_status"], [[-1] * 4, [1, 5, 4, 0], [2, 1, 0, 3]])
+    np.testing.assert_array_equal(visits.layers["quality"], [[-1] * 4, [2, 2, 2, 0], [0, 0, 0, 1]])
+    np.testing.assert_array_equal(visits.layers["cv_gate"], [[NAN] * 4, [0.03, 0, NAN, 0], [0.02, 0.01, 0, NAN]])
+    assert visits.uns["il2cyto"]["gate_status_codes"]["3"] == "template"
+    assert visits.uns["il2cyto"]["quality_codes"] == {"-1": "no tube", "0": "pass", "1": "review", "2": "fail"}
+    write_visits(visits, tmp_path / "visits.h5ad")
+    again = read_visits(tmp_path / "visits.h5ad")
+    for name in ("gate_status", "quality", "cv_gate"):
+        np.testing.assert_array_equal(again.layers[name], visits.layers[name])
+    with pytest.raises(TableError, match=r"counts: quality = 'good' is none of no tube, pass, review, fail"):
+        build(counts=table.assign(quality="good"))
+    visits.layers["gate_status"][0, 0] = 9
+    with pytest.raises(TableError, match=r"gate_status has unknown codes"):
+        check_visits(visits)
+
+
 def test_the_order_of_rows_does_not_matter(tmp_path: Path) -> None:
     turned = build(counts=counts().iloc[::-1], visit_table=visit_table().iloc[::-1])
     write_visits(build(), tmp_path / "a.h5ad")

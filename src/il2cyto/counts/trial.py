@@ -40,7 +40,8 @@ def trial_table(
     Parameters
     ----------
     counts
-        Rows of the counts table that stand for the visits, from `visit_rows`.
+        Rows of the counts table that stand for the visits, from `visit_rows`. Gates and quality are told where it has
+        their columns.
     days
         One row per subject and visit that took place, from `derive.visit_table`. Where it has the column ``ABLFL``, the
         baseline of a subject is the visit of its row with ``Y``. The optional columns of `trial_columns` and others in
@@ -87,7 +88,8 @@ def trial_table(
     at_baseline = _baselines(rows, days, baseline)
     rows = rows.assign(**_changes(rows, at_baseline))
     rows = rows.assign(**_references(rows, days, at_baseline, checks or default_checks(), ranges or reference_ranges()))
-    kinds = {column.name: column.kind for column in trial_columns() if not column.optional or column.name in further}
+    held = {*further, *(str(name) for name in counts)}
+    kinds = {column.name: column.kind for column in trial_columns() if not column.optional or column.name in held}
     names = list(kinds)
     place = names.index("CYCDAY") + 1
     ordered = [*names[:place], *(name for name in further if name not in kinds), *names[place:]]

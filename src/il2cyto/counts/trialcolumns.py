@@ -12,7 +12,7 @@ from importlib.resources import files
 class Column:
     """A column: its name, its kind (``text``, ``number``, ``whole``, ``date``), its unit and its meaning.
 
-    An `optional` one is there where the table of visits has it.
+    An `optional` one is there where the table of visits, or that of counts, has it.
     """
 
     name: str

@@ -14,9 +14,12 @@ from il2cyto.keys import ESTIMATED
 from il2cyto.visits.check import (
     BELOW_LLOQ,
     COUNTED,
+    GATE_CODES,
+    NO_GATE,
     NOT_COUNTED,
     NOT_MEASURED,
     NUMBERS,
+    QUALITY_CODES,
     STATUS_CODES,
     TEXTS,
     TUBE_FAILED,
@@ -64,7 +67,9 @@ def build_visits(
         sorted, a parent before its children. ``X``: cells/µL, NaN where there are none. Layers ``count, parent_count,
         percent_parent, cv, lower, upper`` (float64) and ``status`` (int8: 0 estimated, 1 not estimable, 2 not measured,
         3 below LLOQ, 4 tube failed). ``status`` is about the count: where it is 0 or 3 and X is NaN, the count has no
-        route to cells/µL. A visit without any counted tube is a row of status 2.
+        route to cells/µL. A visit without any counted tube is a row of status 2. Where `counts` has their columns also
+        ``cv_gate`` (float64), ``gate_status`` and ``quality`` (int8, codes in ``uns["il2cyto"]``, −1 where there is no
+        row in `counts`).
 
     Raises
     ------
@@ -99,13 +104,38 @@ def build_visits(
         lost = _positions(failed, obs, var)
         lost = lost[status[lost[:, 0], lost[:, 1]] == NOT_MEASURED]
         status[lost[:, 0], lost[:, 1]] = TUBE_FAILED
+    further, codes = _further(counts, rows, columns, shape)
     notes: dict[str, Any] = _nested(provenance or {})
     notes["missing_visits"] = np.array(sorted(absent), dtype=object)
     notes["status_codes"] = {str(code): meaning for code, meaning in STATUS_CODES.items()}
+    notes |= codes
     cells = layers.pop("cells_per_ul")
-    visits = AnnData(X=cells, obs=obs, var=var, layers={**layers, "status": status}, uns={"il2cyto": notes})
+    every = {**layers, "status": status, **further}
+    visits = AnnData(X=cells, obs=obs, var=var, layers=every, uns={"il2cyto": notes})
     check_visits(visits)
     return visits
+
+
+def _further(
+    counts: pd.DataFrame, rows: Any, columns: Any, shape: tuple[int, int]
+) -> tuple[dict[str, Any], dict[str, dict[str, str]]]:
+    """Layers of gates and quality, and what their codes mean, where the counts tell of them."""
+    layers: dict[str, Any] = {}
+    legends: dict[str, dict[str, str]] = {}
+    if "cv_gate" in counts:
+        layers["cv_gate"] = np.full(shape, np.nan)
+        layers["cv_gate"][rows, columns] = counts["cv_gate"].to_numpy(dtype=np.float64, na_value=np.nan)
+    for name, meanings in (("gate_status", GATE_CODES), ("quality", QUALITY_CODES)):
+        if name not in counts:
+            continue
+        codes = {meaning: code for code, meaning in meanings.items()}
+        unknown = set(counts[name]) - set(codes)
+        if unknown:
+            raise TableError(f"counts: {name} = {sorted(map(str, unknown))[0]!r} is none of {', '.join(codes)}")
+        layers[name] = np.full(shape, NO_GATE, dtype=np.int8)
+        layers[name][rows, columns] = counts[name].map(codes).to_numpy(dtype=np.int8)
+        legends[f"{name}_codes"] = {str(code): meaning for code, meaning in meanings.items()}
+    return layers, legends
 
 
 def _positions(table: pd.DataFrame, obs: pd.DataFrame, var: pd.DataFrame) -> Any:

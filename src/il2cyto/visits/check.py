@@ -17,6 +17,8 @@ NUMBERS: Final = ("AVISITN", "ADY", "AGE", "DSLD", "CYCDAY")
 #: Columns of ``var``.
 LABELS: Final = ("strategy", "population", "name", "parent", "definition", "role", "unit")
 LAYERS: Final = ("count", "parent_count", "percent_parent", "cv", "lower", "upper", "status")
+#: Layers that visits have where their counts tell of gates and quality.
+FURTHER_LAYERS: Final = ("cv_gate", "gate_status", "quality")
 UNIT: Final = "cells/µL"
 
 #: Codes of ``layers["status"]``.
@@ -28,6 +30,12 @@ STATUS_CODES: Final = {
     BELOW_LLOQ: "below LLOQ",
     TUBE_FAILED: "tube failed",
 }
+#: Codes of ``layers["gate_status"]`` and of ``layers["quality"]``.
+NO_GATE: Final = -1
+GATE_CODES: Final = {
+    NO_GATE: "no gate", 0: "fixed", 1: "estimated", 2: "borrowed", 3: "template", 4: "not_estimable", 5: "overridden",
+}  # fmt: skip
+QUALITY_CODES: Final = {NO_GATE: "no tube", 0: "pass", 1: "review", 2: "fail"}
 
 
 def check_visits(visits: AnnData) -> None:
@@ -52,7 +60,10 @@ def check_visits(visits: AnnData) -> None:
 
 def _rules(visits: AnnData) -> dict[str, bool]:
     cells = np.asarray(visits.X, dtype=np.float64)
-    count, parent, _, _, lower, upper, status = (np.asarray(visits.layers[name]) for name in LAYERS)
+    layers = {name: np.asarray(visits.layers[name]) for name in visits.layers if name is not None}
+    count, parent, status = (layers[name] for name in ("count", "parent_count", "status"))
+    lower, upper = layers["lower"], layers["upper"]
+    gates, quality = (layers.get(name, np.array(NO_GATE)) for name in ("gate_status", "quality"))
     counted = (status == COUNTED) | (status == BELOW_LLOQ)
     given = ~np.isnan(cells)
     keys = [f"{subject}|{visit}" for subject, visit in zip(visits.obs["USUBJID"], visits.obs["AVISIT"], strict=True)]
@@ -68,6 +79,8 @@ def _rules(visits: AnnData) -> dict[str, bool]:
         "a population has two columns": len(set(names)) == len(names),
         "a missing visit has a row": not missing & set(keys),
         "status has unknown codes": bool(np.isin(status, list(STATUS_CODES)).all()),
+        "gate_status has unknown codes": bool(np.isin(gates, list(GATE_CODES)).all()),
+        "quality has unknown codes": bool(np.isin(quality, list(QUALITY_CODES)).all()),
         "a status and its count disagree": bool((counted == ~np.isnan(count)).all()),
         "cells/µL without a count": not (given & ~counted).any(),
         "cells/µL are negative or infinite": bool((np.isfinite(cells[given]) & (cells[given] >= 0)).all()),
