@@ -162,7 +162,7 @@ def test_the_order_of_learning(tmp_path: Path) -> None:
          "line 19: cut 'CD8' limits no gate; name it in one (min: CD8) or remove it"),
         ("cuts:\n", "cut:\n",
          "line 6: a strategy does not know 'cut' (did you mean 'cuts'?); known: strategy, version, description, "
-         "compensation, without_matrix, matrices, transforms, axes, cuts, populations"),
+         "compensation, without_matrix, matrices, transforms, axes, cuts, optional, populations"),
         ("  learn: {method: singlets}", "  lern: {method: singlets}",
          "line 31: a population does not know 'lern' (did you mean 'learn'?); known: name, parent, definition, role, "
          "complement, gate, view, learn"),

@@ -141,7 +141,7 @@ ALONE: dict[str, tuple[Callable[[Path], None], str]] = {
 }
 BOTH: dict[str, tuple[Callable[[Path], None], str]] = {
     "strategy": (lambda f: gates(f).write_text(STRATEGY.replace("20000", "25000")), "strategy"),
-    "axes": (lambda f: append(gates(f), "axes: {SSC-A: {transform: lin}}\n"), "axes or notes of the strategy"),
+    "axes": (lambda f: append(gates(f), "axes: {SSC-A: {transform: lin}}\n"), "axes, notes or optional markers"),
     "panel": (change_panel, "panel"),
     "strategy unreadable": (lambda f: append(gates(f), "nonsense: 1\n"), "strategy or panel cannot be read"),
 }

@@ -6,7 +6,7 @@ from il2cyto.gating.strategy import GatingStrategy
 
 
 def rules_left_out(strategy: GatingStrategy) -> tuple[str, ...]:
-    """Say that the cuts and rules of a strategy are not in a file of another form; nothing where it has none.
+    """Say that cuts, rules and optional markers are not in a file of another form; nothing where there are none.
 
     Parameters
     ----------
@@ -27,6 +27,9 @@ def rules_left_out(strategy: GatingStrategy) -> tuple[str, ...]:
     learning = strategy.learning
     found = [f"cut {cut.name}" for cut in learning.cuts]
     found += [f"gate {strategy.paths[shape.population]}" for shape in learning.shapes]
-    if not found:
-        return ()
-    return (f"left out: the file has gates but no cuts and no rules for learning them ({', '.join(found)})",)
+    told = []
+    if found:
+        told.append(f"left out: the file has gates but no cuts and no rules for learning them ({', '.join(found)})")
+    if strategy.optional:
+        told.append(f"left out: the file cannot say that markers are optional ({', '.join(strategy.optional)})")
+    return tuple(told)

@@ -107,6 +107,7 @@ class _OverrideReader(StrategyReader):
         super().__init__(override_file(override.name), Path(), strategy.panel)
         self.override, self.strategy_before = override, strategy
         self.inherits = True
+        self.optional = strategy.optional
 
     def read(self) -> list[tuple[int, Population, int]]:
         """Return place in the strategy, population and line of each gate."""

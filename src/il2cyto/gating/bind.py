@@ -71,6 +71,8 @@ class Binder:
                 f"marker absent: {entry.marker} (the panel expects {place}, which this file lacks)",
                 declared=False,
             )
+        if self.strategy.lacks(name, panel) or (name in self.strategy.optional and name not in sample.names):
+            raise MarkerAbsent(name, f"marker absent: {name} (optional, and not in the panel)", declared=True)
         if name not in sample.names:
             known = [*(panel.markers if panel is not None else ()), *sample.names]
             marker = f"no marker of panel {panel.id} and " if panel is not None else ""

@@ -36,7 +36,7 @@ from il2cyto.transforms import Transform, transform_from_dict
 
 _TOP = (
     "strategy", "version", "description", "compensation", "without_matrix", "matrices", "transforms", "axes",
-    "cuts", "populations",
+    "cuts", "optional", "populations",
 )  # fmt: skip
 _POPULATION = ("name", "parent", "definition", "role", "complement", "gate", "view", "learn")
 _ROLES = ("", "time_qc", "beads")
@@ -111,6 +111,7 @@ class StrategyReader(NodeReader):
         self.folder, self.panel = folder, panel
         self.compensation = UNCOMPENSATED
         self.axes: dict[str, Mapping] = {}
+        self.optional: tuple[str, ...] = ()
         self.rules = RuleReader(self)
 
     def strategy(self, tree: Node | None) -> GatingStrategy:
@@ -123,6 +124,10 @@ class StrategyReader(NodeReader):
                 key: self.mapping(node, f"axis {key!r}", ("compensation", "transform"))
                 for key, node in axes.entries.items()
             }
+        if get("optional") is not None:
+            self.optional = tuple(
+                self.text(item, "optional", item) for item in self.items(get("optional"), "optional", top)
+            )
         missing = self.text(get("without_matrix"), "without_matrix", top, "refuse")
         if missing not in _WITHOUT_MATRIX:
             close = did_you_mean(missing, _WITHOUT_MATRIX)
@@ -147,12 +152,22 @@ class StrategyReader(NodeReader):
                     for label, axis in self.axes.items()
                     if "transform" in axis.entries
                 },
+                optional=self.optional,
             )
+            self._optional_is_asked_for(strategy, get("optional") or top)
             return replace(strategy, learning=self.rules.learning(strategy))
         except StrategyError as error:
             if str(error).startswith(self.name):
                 raise
             raise StrategyError("{strategy_file}: {error}", strategy_file=self.name, error=error) from error
+
+    def _optional_is_asked_for(self, strategy: GatingStrategy, node: Node) -> None:
+        """Refuse an optional marker that no gate or picture names: the real one would still be required."""
+        asked = strategy.markers()
+        for name in self.optional:
+            if name not in asked:
+                close = did_you_mean(name, asked)
+                raise self.fail(node, "optional: no gate asks for {found!r}{close}", found=name, close=close)
 
     def transforms(self, node: Node | None) -> dict[str, Transform]:
         if node is None:
@@ -333,7 +348,8 @@ class StrategyReader(NodeReader):
             }
             return self.make(Ratio(names[0], names[1], **numbers), keys, node), keys
         name = self.text(keys[named[0]], named[0], node)
-        if named[0] == "marker" and self.panel is not None and name not in self.panel.markers:
+        known = self.panel is None or name in self.panel.markers or name in self.optional
+        if named[0] == "marker" and self.panel is not None and not known:
             message = "marker {name!r} is not in panel{hint_id}{close}; correct it or add it there"
             close = did_you_mean(name, list(self.panel.markers))
             raise self.fail(node, message, name=name, hint_id=f" {self.panel.id}", close=close)

@@ -42,6 +42,7 @@ def read_overrides(folder: str | Path, strategy: GatingStrategy) -> dict[str, Ga
     for path in sorted((folder / FOLDER).glob("*.yaml")):
         name = f"{folder.name}/{FOLDER}/{path.name}"
         reader = StrategyReader(name, folder, strategy.panel)
+        reader.optional = strategy.optional
         own, files = _override(reader, reader.mapping(read_yaml(path, name), "an override", _KEYS), strategy)
         for file, line in files.items():
             if file in found:

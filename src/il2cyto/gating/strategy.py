@@ -85,6 +85,9 @@ class GatingStrategy:
         ``transformation id`` or ``spectrumMatrix id``, and by an empty key for the file itself.
     learning
         What of it is learnt from data, and how; the gates of `populations` are then those of the template.
+    optional
+        Markers that the panel of a tube need not list: populations on them, and all below, are then *not estimable*
+        instead of an error. They decide no membership, so they are no part of the hash.
 
     Raises
     ------
@@ -104,6 +107,7 @@ class GatingStrategy:
     notes: tuple[str, ...] = ()
     custom_info: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
     learning: Learning = field(default=Learning(), repr=False)
+    optional: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         self.paths  # noqa: B018  # resolves every parent
@@ -126,6 +130,12 @@ class GatingStrategy:
         self.order  # noqa: B018  # finds circles
         for fault in faults(self, self.learning):
             raise self._wrong(fault.message, **fault.values)
+
+    def lacks(self, marker: str, panel: Panel | None) -> bool:
+        """Whether a panel is known to lack a marker: declared absent there, or optional here and not listed."""
+        if panel is None:
+            return False
+        return panel.is_declared_absent(marker) if marker in panel.markers else marker in self.optional
 
     def _wrong(self, message: str, **values: object) -> StrategyError:
         return StrategyError("strategy {id!r}: " + message, id=self.id, **values)

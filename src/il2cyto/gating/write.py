@@ -26,7 +26,7 @@ from il2cyto.gates import (
     RectangleGate,
 )
 from il2cyto.gating.learning import Learning
-from il2cyto.gating.notation import yaml_dimension, yaml_number, yaml_row, yaml_text
+from il2cyto.gating.notation import yaml_dimension, yaml_number, yaml_row, yaml_text, yaml_words
 from il2cyto.gating.overrides import FOLDER
 from il2cyto.gating.strategy import GatingStrategy, Population
 from il2cyto.gating.write_rules import cut_lines, rule_text
@@ -86,6 +86,8 @@ def write_strategy(folder: str | Path, strategy: GatingStrategy, overrides: Iter
     if axes:
         lines += ["axes:", *(f"  {yaml_text(label)}: {{transform: {yaml_text(name)}}}" for label, name in axes.items())]
     lines += cut_lines(strategy.learning.cuts, axes)
+    if strategy.optional:
+        lines.append(f"optional: {yaml_words(strategy.optional)}")
     lines += ["populations:", *_populations(strategy.populations, strategy.paths, axes, twice, strategy.learning)]
     write_text(folder / "strategy.yaml", "\n".join(lines) + "\n")
     for override in overrides:

@@ -76,7 +76,7 @@ def _strategies(study: Study, file: str) -> tuple[list[Problem], list[Problem]]:
                 found += [
                     f"panel {(panel or strategy.panel).id} lacks marker {name!r}, which a gate asks for"  # type: ignore[union-attr]
                     for name in strategy.markers()
-                    if name not in known and not _looks_like_channel(name)
+                    if name not in known and name not in strategy.optional and not _looks_like_channel(name)
                 ]
             problems += [Problem(file, None, where, record.strategy.text, message) for message in dict.fromkeys(found)]
             notices |= {Problem(file, None, where, record.strategy.text, note): None for note in strategy.notes}

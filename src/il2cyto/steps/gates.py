@@ -14,6 +14,7 @@ from il2cyto.autogate.places import place, still_learnt
 from il2cyto.exchange import StrategySet, read_strategies
 from il2cyto.gating import GatingStrategy
 from il2cyto.gating.amend import MovedGate, amend
+from il2cyto.gating.dropped import without_absent
 from il2cyto.panel import Panel
 from il2cyto.sample import Sample
 from il2cyto.steps.learntfile import read_learnt
@@ -59,9 +60,16 @@ def load_strategies(path: Path, panel: Path | None, tube: str) -> tuple[Strategy
     """Read a strategy and the panel of a tube type, once per process.
 
     Strategies from an XML file, which has no id inside, are called as the tube type: results carry no file's name.
+    Nothing is learnt of populations on markers that the panel is known to lack.
     """
     own = Panel.from_csv(panel) if panel is not None else None
-    return read_strategies(path, own, tube), own
+    found = read_strategies(path, own, tube)
+
+    def learnable(strategy: GatingStrategy) -> GatingStrategy:
+        return without_absent(strategy, own or strategy.panel)
+
+    default = None if found.default is None else learnable(found.default)
+    return replace(found, default=default, by_file={file: learnable(one) for file, one in found.by_file.items()}), own
 
 
 def strategy_for(record: TubeRecord) -> TubeGates:

@@ -30,9 +30,10 @@ _SOURCES: Final = (
 )  # fmt: skip
 #: What the parts of a key are called where people read them.
 NAMES: Final = {
-    "file": "file", "strategy": "strategy", "learnt": "learnt gates", "normalised": "normalisation", "override":
-    "override", "matrix": "matrix", "panel": "panel", "display": "axes or notes of the strategy", "options": "options",
-    "format": "result format", "il2cyto": "il2cyto version", "code": "code of il2cyto", "libraries": "libraries",
+    "file": "file", "strategy": "strategy", "learnt": "learnt gates", "normalised": "normalisation",
+    "override": "override", "matrix": "matrix", "panel": "panel", "display": "axes, notes or optional markers",
+    "options": "options", "format": "result format", "il2cyto": "il2cyto version", "code": "code of il2cyto",
+    "libraries": "libraries",
 }  # fmt: skip
 
 
@@ -58,7 +59,9 @@ def key_parts(record: TubeRecord, gates: TubeGates, fcs_sha256: str) -> dict[str
         "override": hash_content([drawn.content_hash, *gates.overrides]) if own else None,
         "matrix": {name: matrix.content_hash for name, matrix in sorted(strategy.matrices.items())},
         "panel": panel.content_hash if panel is not None else None,
-        "display": hash_content({"axes": dict(strategy.axes), "notes": list(strategy.notes)}),
+        "display": hash_content(
+            {"axes": dict(strategy.axes), "notes": list(strategy.notes), "optional": list(strategy.optional)}
+        ),
         **environment(record),
     }
 
