@@ -22,7 +22,7 @@ LIBRARIES: Final = ("numpy", "numba", "llvmlite")
 #: Sources that make the numbers and pictures of a tube; the rest of the package works on finished tubes.
 _SOURCES: Final = (
     "kernels", "fcs", "gates", "gating", "autogate", "normalise", "quality", "transforms", "exchange", "sample.py",
-    "panel.py", "compensation.py", "counts/roles.py", "counts/slices.py", "counts/tree.py", "deident/vocabulary.py",
+    "panel", "compensation.py", "counts/roles.py", "counts/slices.py", "counts/tree.py", "deident/vocabulary.py",
     "provenance/hashing.py",
     "report/density.py", "report/plotdata.py", "steps/content.py", "steps/counted.py", "steps/gates.py",
     "steps/gatestatus.py", "steps/instrument.py", "steps/key.py", "steps/learn.py", "steps/normalised.py",
@@ -125,4 +125,5 @@ def code_sha256() -> str:
 def _files(root: Path) -> Iterator[Path]:
     for name in _SOURCES:
         path = root / name
+        # tables of spellings and of definitions decide numbers too
         yield from [path] if path.is_file() else sorted([*path.rglob("*.py"), *path.rglob("*.csv")])

@@ -1,4 +1,4 @@
-"""Channel ↔ marker ↔ fluorochrome of a tube."""
+"""Markers of a tube and where to find them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from il2cyto.errors import PanelError, did_you_mean
+from il2cyto.panel.spelling import marker_of, spellings_of
 from il2cyto.provenance import hash_content
 
 #: In the column `channel`: the panel has no such marker, and knows it.
@@ -27,6 +28,12 @@ class PanelEntry:
     aliases: tuple[str, ...] = ()
 
 
+def _meaning(entry: PanelEntry) -> str | None:
+    """Return the marker of the table of spellings that an entry means; ``None`` for none or several."""
+    found = {marker_of(name) for name in (entry.marker, *entry.aliases)} - {None}
+    return found.pop() if len(found) == 1 else None
+
+
 @dataclass(frozen=True)
 class Panel:
     """Markers of a tube and where to find them.
@@ -36,7 +43,8 @@ class Panel:
     id
         Name of the panel, for messages.
     entries
-        One entry per marker. ``channel`` is a ``$PnN``, empty (find the marker by its ``$PnS``), or ``absent``.
+        One entry per marker. ``channel`` is a ``$PnN``, empty (find the marker by its ``$PnS``: one that is written as
+        here, else one that `marker_of` says means the same), or ``absent``.
 
     Raises
     ------
@@ -75,8 +83,24 @@ class Panel:
 
     @cached_property
     def markers(self) -> dict[str, PanelEntry]:
-        """Entries by marker and by every alias."""
-        return {name: entry for entry in self.entries for name in (entry.marker, *entry.aliases)}
+        """Entries by marker, by every alias, and by the spellings that laboratories use for them (`marker_of`).
+
+        What the panel writes itself goes first; a spelling that would mean two entries means neither.
+        """
+        found = {name: entry for entry in self.entries for name in (entry.marker, *entry.aliases)}
+        meant: dict[str, list[PanelEntry]] = {}
+        for entry in self.entries:
+            marker = _meaning(entry)
+            if marker is not None:
+                meant.setdefault(marker, []).append(entry)
+        further = {
+            name: entries[0]
+            for marker, entries in meant.items()
+            if len(entries) == 1
+            for name in spellings_of(marker)
+            if name not in found
+        }
+        return found | further
 
     def is_declared_absent(self, marker: str) -> bool:
         """Whether the panel itself says that it lacks the marker."""
@@ -111,6 +135,11 @@ class Panel:
         else:
             wanted = "$PnS"
             matches = [i for i, label in enumerate(labels) if label in (entry.marker, *entry.aliases)]
+            meaning = _meaning(entry)
+            if not matches and meaning is not None and self.markers.get(meaning) is entry:
+                # a channel without a label may carry the marker in its name
+                shown = [label or name for name, label in zip(names, labels, strict=True)]
+                matches = [i for i, label in enumerate(shown) if marker_of(label) == meaning]
         if len(matches) > 1:
             listed = " and ".join(f"parameter {i + 1}{{hint_{i}}}" for i in matches)
             raise self._wrong(
