@@ -126,6 +126,7 @@ def test_packaged_rules_come_through(tmp_path: Path, name: str) -> None:
         (tmp_path / file).write_text(text, encoding="utf-8")
     before, after = read_strategy(packaged_strategy(name)).learning, read_strategy(tmp_path).learning
     assert before
+    assert read_strategy(tmp_path).optional == read_strategy(packaged_strategy(name)).optional
     assert after == replace(
         before,
         cuts=tuple(replace(cut, rule=cut.rule and replace(cut.rule, why="")) for cut in before.cuts),

@@ -136,11 +136,11 @@ def test_the_order_of_learning(tmp_path: Path) -> None:
          "line 13: cut 'CD25': scope 'bach' (did you mean 'batch'?): wanted one of tube, subject, batch, study"),
         ("from: [fmo, untreated]", "from: [fmo, treated]",
          "line 14: cut 'CD25': from 'treated' (did you mean 'untreated'?): wanted one of sample, untreated, donor, "
-         "fmo"),
+         "fmo, unstimulated"),
         ("from: [fmo, untreated]", "from: fmo", "line 14: cut 'CD25': from wants a list"),
         ("from: [fmo, untreated]", "from: [fmo, fmo]", "line 14: cut 'CD25': from: fmo stands twice"),
         ("from: [fmo, untreated]", "from: []",
-         "line 11: cut 'CD25': sources []: wanted some of ['sample', 'untreated', 'donor', 'fmo']"),
+         "line 11: cut 'CD25': sources []: wanted some of ['sample', 'untreated', 'donor', 'fmo', 'unstimulated']"),
         ("borrow: [study, template]", "borrow: [subject]",
          "line 15: cut 'CD25': borrow 'subject': wanted one of study, template"),
         ("min_events: 150", "min_events: 0", "line 11: cut 'CD25': min_events 0: wanted 1 or more"),

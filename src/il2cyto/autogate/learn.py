@@ -31,7 +31,10 @@ class Learnt:
         """Return the gate of a rule for a tube: its own, a borrowed one, or why there is none."""
         own = self.found.get((*task.id, task.rule.scope, unit_of(task.rule.scope, tube_id, subject, batch)))
         if own is None:
-            own = LearntGate(*task.id, task.rule.scope, "", task.rule.method, "not_estimable", reason="was not learnt")
+            # a unit without a single tube that may teach was never a job
+            sources = " or ".join(task.rule.sources)
+            why = "was not learnt" if task.rule.scope == "tube" else f"no tube of {sources} to learn from"
+            own = LearntGate(*task.id, task.rule.scope, "", task.rule.method, "not_estimable", reason=why)
         if own.place:
             return own
         for scope in task.rule.borrow:

@@ -16,6 +16,8 @@ from il2cyto.gating.learning import LearnRule
 FloatArray = NDArray[np.float64]
 #: Steps of expectation–maximisation: the first fit, and one that starts where that ended.
 _STEPS, _STEPS_AGAIN = 300, 60
+#: Tubes in which no cell is positive: without the stain, or without what makes cells express the marker.
+_NEGATIVE = ("fmo", "unstimulated")
 
 
 @dataclass(frozen=True)
@@ -92,8 +94,8 @@ def anchored(
 ) -> Estimated | NotEstimable:
     """Fit an upper population beside a lower one whose shape a stain without the marker shows.
 
-    The options are those of `mixture`, without `below`. Tubes of source ``fmo`` give the shape of the lower population,
-    the others the events. Without the one or the other the threshold is not estimable.
+    The options are those of `mixture`, without `below`. Tubes of sources ``fmo`` and ``unstimulated`` give the shape of
+    the lower population, the others the events. Without the one or the other the threshold is not estimable.
     """
     return _estimate(tubes, rule, template, rng, anchored=True)
 
@@ -102,8 +104,8 @@ def _estimate(
     tubes: Sequence[LearningTube], rule: LearnRule, template: Template, rng: np.random.Generator, *, anchored: bool
 ) -> Estimated | NotEstimable:
     names = tuple(tube.tube_id for tube in tubes)
-    stained = [tube for tube in tubes if not anchored or tube.source != "fmo"]
-    controls = [tube for tube in tubes if anchored and tube.source == "fmo"]
+    stained = [tube for tube in tubes if not anchored or tube.source not in _NEGATIVE]
+    controls = [tube for tube in tubes if anchored and tube.source in _NEGATIVE]
     n_events = sum(len(tube.values) for tube in stained)
     if anchored and not (stained and controls):
         lacking = "stains without the marker" if not controls else "stained tubes"

@@ -100,6 +100,8 @@ def clean_strategy(path: Path, names: Names, files: Mapping[str, str]) -> dict[s
         content["axes"] = {_label(k, names): _clean(node, names) for k, node in _entries(tree.entries["axes"])}
     if "cuts" in tree.entries:
         content["cuts"] = {_id(k, names): _clean(node, names) for k, node in _entries(tree.entries["cuts"])}
+    if "optional" in tree.entries:
+        content["optional"] = _clean(tree.entries["optional"], names)
     content["populations"] = _clean(tree.entries.get("populations", Sequence(1)), names)
     written["strategy.yaml"] = render_yaml(content)
     for number, own in enumerate(sorted((path / OVERRIDES).glob("*.yaml")), start=1):

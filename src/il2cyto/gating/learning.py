@@ -14,14 +14,14 @@ from il2cyto.gates import Dimension
 from il2cyto.study.frozen import FrozenMapping
 
 Scope = Literal["tube", "subject", "batch", "study"]
-Source = Literal["sample", "untreated", "donor", "fmo"]
+Source = Literal["sample", "untreated", "donor", "fmo", "unstimulated"]
 Side = Literal["min", "max", "divider"]
 
 #: From narrow to wide. A subject is learnt within one batch only: a shift between batches is no change of a child.
 SCOPES: Final[tuple[Scope, ...]] = ("tube", "subject", "batch", "study")
 #: Tubes that may teach: any sample, samples drawn before the subject's first dose (all of an untreated subject),
-#: control donors, tubes that lack the one stain of the cut.
-SOURCES: Final[tuple[Source, ...]] = ("sample", "untreated", "donor", "fmo")
+#: control donors, tubes that lack the one stain of the cut, tubes of cells that nothing has stimulated.
+SOURCES: Final[tuple[Source, ...]] = ("sample", "untreated", "donor", "fmo", "unstimulated")
 
 
 @dataclass(frozen=True)

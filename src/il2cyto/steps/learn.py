@@ -195,7 +195,7 @@ def _candidates(study: Study, kind: Kind, memory: SourceMemory, *, verify: bool)
         if kind.holds(record) and ("sample" in wanted or ("untreated" in wanted and not treated)):
             add(record, record.tube_id, source="sample", subject=record.subject, treated=treated, omitted=())
     for control in study.controls:
-        if control.tube == kind.tube and control.kind in ("fmo", "donor") and control.kind in wanted:
+        if control.tube == kind.tube and control.kind in ("fmo", "donor", "unstimulated") and control.kind in wanted:
             omitted = tuple(name for name in (control.marker, control.channel) if name) if control.kind == "fmo" else ()
             add(control, control.control_id, source=control.kind, subject="", treated=False, omitted=omitted)
     return found

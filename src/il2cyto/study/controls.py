@@ -22,8 +22,9 @@ COLUMNS: Final = Columns(
     words=frozenset({"comment"}),
     paths=frozenset({"fcs"}),
 )
-#: No dye at all; one dye; all dyes but one; the panel on cells of a control donor.
-KINDS: Final = ("unstained", "single_stain", "fmo", "donor")
+#: No dye at all; one dye; all dyes but one; the panel on cells of a control donor; the panel on cells that were not
+#: stimulated, where the samples were.
+KINDS: Final = ("unstained", "single_stain", "fmo", "donor", "unstimulated")
 #: Those that are made for one marker.
 OF_A_MARKER: Final = ("single_stain", "fmo")
 _MARKERS = {"single_stain": "write the marker that is stained", "fmo": "write the marker whose stain is left out"}

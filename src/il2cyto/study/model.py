@@ -209,8 +209,8 @@ class ControlRecord:
     Attributes
     ----------
     kind
-        ``unstained``, ``single_stain``, ``fmo`` (all stains but that of `marker`) or ``donor`` (cells of a control
-        donor with all stains).
+        ``unstained``, ``single_stain``, ``fmo`` (all stains but that of `marker`), ``donor`` (cells of a control
+        donor with all stains) or ``unstimulated`` (cells that were not stimulated, where the samples were).
     tube
         Kind of tube whose panel it controls.
     marker, channel
