@@ -113,6 +113,9 @@ def show(
     strategy: Annotated[
         Path, typer.Argument(help="Strategy folder, Gating-ML 2.0 file, or workspace.", show_default=False)
     ],
+    svg: Annotated[
+        Path | None, typer.Option("--svg", help="Draw the tree into this SVG file as well.", show_default=False)
+    ] = None,
 ) -> None:
     """Print the tree of a gating strategy."""
     from il2cyto.exchange import read_strategies
@@ -145,6 +148,12 @@ def show(
             typer.echo(
                 f"{'  ' * depth}{population.name}  {'not ' if population.complement else ''}{kind} {axes}{definition}"
             )
+    if svg is not None:
+        from il2cyto.exchange import read_gating
+        from il2cyto.pl import tree as draw
+        from il2cyto.provenance import write_text
+
+        write_text(svg, draw(read_gating(strategy)))
 
 
 app.command("run")(run)

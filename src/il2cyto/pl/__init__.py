@@ -1,7 +1,7 @@
-"""Pictures with matplotlib: the gates of a tube, one gate in many tubes, trajectories by arm, a forest plot.
+"""Pictures: the gates of a tube, one gate in many tubes, trajectories by arm, a forest plot; the tree of a strategy.
 
-Every function draws with matplotlib's object interface: nothing is shown, saved or made current. Single pictures take
-``ax=``; pictures of several panels make their own figure.
+Functions draw with matplotlib's object interface: nothing is shown, saved or made current. Single pictures take
+``ax=``; pictures of several panels make their own figure. `tree` alone gives the text of an SVG file.
 """
 
 from il2cyto.pl.forest import forest
@@ -9,5 +9,6 @@ from il2cyto.pl.gates import gate, gates
 from il2cyto.pl.oddness import tube_oddness
 from il2cyto.pl.sheet import contact_sheet
 from il2cyto.pl.trajectories import trajectories, trajectory
+from il2cyto.pl.tree import tree
 
-__all__ = ["contact_sheet", "forest", "gate", "gates", "trajectories", "trajectory", "tube_oddness"]
+__all__ = ["contact_sheet", "forest", "gate", "gates", "trajectories", "trajectory", "tree", "tube_oddness"]
