@@ -20,7 +20,13 @@ def test_shipped_strategies(name: str) -> None:
     folder = packaged_strategy(name)
     strategy = read_strategy(folder)
     assert strategy.id == name
-    assert (folder / "README.md").is_file()
+    page = (folder / "README.md").read_text(encoding="utf-8")
+    headings = {line.removeprefix("## ") for line in page.splitlines() if line.startswith("## ")}
+    assert headings >= {
+        "Tree", "Populations", "What is learnt from what", "Other instruments and panels", "References",
+    }  # fmt: skip
+    assert f"Optional: {', '.join(strategy.optional)}." in page
+    assert all(f"`{population.name}`" in page for population in strategy.populations if population.definition)
     definitions = [population.definition for population in strategy.populations]
     assert all(definitions)
     assert len(set(definitions)) == len(definitions)
