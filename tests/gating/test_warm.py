@@ -14,6 +14,7 @@ from il2cyto.exchange import read_gating
 from il2cyto.fcs import read_fcs, write_fcs
 from il2cyto.gating.warm import warm_up
 from il2cyto.steps.pictures import tube_pictures
+from il2cyto.steps.quality import follow
 from il2cyto.study.packaged import packaged_strategy
 
 
@@ -41,6 +42,7 @@ def test_warming_up_leaves_nothing_to_compile(tmp_path: Path) -> None:
         values, tmp_path / "a.fcs", channels=names, timestep=0.01, spillover=(fluorescent, np.eye(len(fluorescent)))
     )
     strategy = read_gating(treg)
-    tube_pictures(strategy.apply(read_fcs(tmp_path / "a.fcs")), "T")
+    sample = read_fcs(tmp_path / "a.fcs")
+    tube_pictures(strategy.apply(sample), "T", follow(sample, strategy.panel, ()))
     assert signatures() == before
     assert not warm_up(lambda: (_ for _ in ()).throw(AssertionError("compiles again"))).compiled
