@@ -16,6 +16,13 @@ from il2cyto.gating.learning import LearnRule
 FloatArray = NDArray[np.float64]
 #: What rises from the bottom of a valley by less than this share of the lower peak is still its bottom.
 _FLAT = 0.02
+#: Events below which a kernel moves a valley by more than its stated deviation (docs/validation).
+_LEAST = 500
+#: Bandwidths of bootstrap samples, relative to that of the whole.
+_SMOOTHING = (0.45, 1.2)
+#: Change of the smaller side, relative to it, by which a bootstrap sample has another valley; and the share of samples
+#: that must have the same one.
+_SETTLED, _MOST = 0.25, 0.95
 #: Standard errors by which a peak must rise above a valley.
 _SURE = 4.0
 
@@ -36,11 +43,15 @@ def valley(
 
     The valley is the deepest one: of every pair of neighbouring peaks with a minimum within the range, the one with the
     greatest separation; of equal ones the nearest to the template. A peak that rises above the valley by less than
-    four of its standard errors is none. Separation: ``1 - f(valley) / f(lower peak)``.
+    four of its standard errors is none. Separation: ``1 - f(valley) / f(lower peak)``. Bootstrap samples are smoothed
+    by other bandwidths too, since where a valley lies hangs on it. Fewer than 500 events are not estimable, nor is a
+    valley that parts other events in more than 5 % of the bootstrap samples.
     """
     grid = Grid(*template.limits[0])
     counts = counted(tubes, grid)
     n_events, names = int(counts.sum()), tuple(tube.tube_id for tube in tubes)
+    if n_events < _LEAST:
+        return NotEstimable(f"{n_events} events are too few for a valley, which takes {_LEAST}", n_events, names)
     low, high = number(rule, "low", grid.low), number(rule, "high", grid.high)
     least = number(rule, "min_separation", 0.2)
     factor = number(rule, "smooth", 1.0)
@@ -55,12 +66,20 @@ def valley(
         return NotEstimable(f"no clear valley (separation {separation:.2f}, wanted {least:.2f})", n_events, names)
     draws = []
     for drawn in redraw(counts, rng):
-        again = _deepest(smoothed(drawn, grid, factor), grid, low, high, place, event)
+        # where a valley lies hangs on the bandwidth too, the more the fewer events there are
+        wide = factor * rng.uniform(*_SMOOTHING)
+        again = _deepest(smoothed(drawn, grid, wide), grid, low, high, place, event * factor / wide)
         if again is not None:
             draws.append(again[0])
     if len(draws) < 20:
         return NotEstimable("the valley is gone in most bootstrap samples", n_events, names)
-    return Estimated(np.array([place]), np.array(draws)[:, None], separation, n_events, names)
+    # a wide empty floor leaves the place open and the count certain
+    below = np.interp([place, *draws], grid.edges, np.concatenate([[0.0], np.cumsum(pooled)])) / n_events
+    near = np.abs(below[1:] - below[0]) <= _SETTLED * min(below[0], 1.0 - below[0])
+    if near.mean() < _MOST:
+        told = f"the valley parts other events in {1 - near.mean():.0%} of bootstrap samples"
+        return NotEstimable(told, n_events, names)
+    return Estimated(np.array([place]), np.array(draws)[near][:, None], separation, n_events, names)
 
 
 def _deepest(
