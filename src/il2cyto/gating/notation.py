@@ -29,7 +29,9 @@ def yaml_number(value: float) -> str:
     """Return a number in its shortest exact form."""
     if math.isinf(value):
         return ".inf" if value > 0 else "-.inf"
-    return repr(int(value)) if value == int(value) and abs(value) < 1e15 else repr(float(value))
+    # −0.0 is another number than 0 to a hash
+    whole = value == int(value) and abs(value) < 1e15 and (value != 0 or math.copysign(1.0, value) > 0)
+    return repr(int(value)) if whole else repr(float(value))
 
 
 def yaml_row(values: Iterable[float]) -> str:

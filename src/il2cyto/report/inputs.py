@@ -94,6 +94,8 @@ class ReportInputs:
         ``overrides.csv``: gates of tubes that overrides of the study move; or ``None``.
     quality
         ``quality.csv``, with at least ``tube_id, quality, quality_reasons, unstable``; or ``None``.
+    gates, drift, review
+        ``gates.csv``, ``drift.csv`` and ``review.csv``; or ``None``.
 
     Raises
     ------
@@ -124,6 +126,9 @@ class ReportInputs:
     miflowcyt: Mapping[str, str] = field(default_factory=dict)
     overrides: pd.DataFrame | None = None
     quality: pd.DataFrame | None = None
+    gates: pd.DataFrame | None = None
+    drift: pd.DataFrame | None = None
+    review: pd.DataFrame | None = None
 
     def __post_init__(self) -> None:
         _need("counts", self.counts, COUNT_COLUMNS)

@@ -19,6 +19,7 @@ from il2cyto.report.flags import group_failures, group_flags
 from il2cyto.report.gates import gate_tables, matrix_table, matrix_values, transform_table
 from il2cyto.report.inputs import ReportInputs
 from il2cyto.report.labels import list_subjects, ordered_visits
+from il2cyto.report.learnt import LearntSection, summarise_learnt
 from il2cyto.report.numbers import words
 from il2cyto.report.overview import STATES, arm_rows, completeness, find_losses, sheet_rows, tube_states
 from il2cyto.report.payload import page_data
@@ -115,6 +116,7 @@ def report_pieces(inputs: ReportInputs) -> Iterator[str]:
             link=None if inputs.link_report is None else join_table(inputs.link_report),
             serum=() if inputs.serum is None else summarise_serum(inputs.serum, visits),
             checks=None if inputs.checks is None else summarise_checks(inputs.checks),
+            learnt=_learnt(inputs),
             corrections=None if inputs.overrides is None else list_corrections(inputs.overrides),
             manifest=manifest_tables(inputs.manifest),
             matrices=matrix_table(inputs.strategies),
@@ -131,6 +133,12 @@ def report_pieces(inputs: ReportInputs) -> Iterator[str]:
             script=Markup("").join(_asset(name) for name in _SCRIPTS),
         )
     )
+
+
+def _learnt(inputs: ReportInputs) -> LearntSection | None:
+    if inputs.gates is None or inputs.drift is None or inputs.review is None:
+        return None
+    return summarise_learnt(inputs.gates, inputs.drift, inputs.review, [arm.id for arm in inputs.arms])
 
 
 class _Pictures:

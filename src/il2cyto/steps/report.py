@@ -52,6 +52,9 @@ def report_inputs(out: Path, study: Study, tables: Tables, manifest: Mapping[str
         miflowcyt=study.miflowcyt,
         overrides=override_table(study),
         quality=tables.quality,
+        gates=tables.gates,
+        drift=tables.drift,
+        review=tables.review,
     )
 
 
