@@ -235,6 +235,16 @@ def test_a_valley_that_is_not_the_same_twice_is_not_estimable() -> None:
     assert isinstance(clear, Estimated)
 
 
+def test_what_lies_outside_the_axis_is_no_population() -> None:
+    cells = normal(5, (0.3, 0.06, 3_000), (0.65, 0.06, 1_500))
+    outside = np.concatenate([cells, np.full(60, -3.0), np.full(60, 9.0)])
+    first, other = (run("valley", values, [0.45], ((0.0, 1.0),)) for values in (cells, outside))
+    assert isinstance(first, Estimated)
+    assert isinstance(other, Estimated)
+    assert other.place == first.place
+    assert other.n_events == 4_500
+
+
 def test_interval_is_the_time_of_steady_flow() -> None:
     rng = np.random.default_rng(16)
     values = np.concatenate([rng.uniform(0, 2, 200), rng.uniform(2, 40, 38_000), rng.uniform(40, 50, 500)])
