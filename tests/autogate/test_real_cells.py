@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import runpy
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -49,3 +51,26 @@ def test_natural_killer_cells_of_a_published_tube(reference: Path) -> None:
     assert found.sum() == pytest.approx(4088, abs=15)
     assert cd56 == pytest.approx(1669, abs=15)
     assert cd16 == pytest.approx(1764, abs=25)
+
+
+def real_cells() -> dict[str, Any]:
+    """The names of validation/real_cells.py."""
+    return runpy.run_path(str(Path(__file__).parents[2] / "validation" / "real_cells.py"))
+
+
+@pytest.mark.reference
+def test_lineage_cuts_of_infants_are_near_those_of_an_expert(reference: Path) -> None:
+    table = real_cells()["aurora"](reference).set_index("marker")
+    lineage = ["Viability", "CD3", "Lineage-", "CD4", "CD8", "CD56"]
+    assert table["off"][lineage].max() <= 10
+    assert table["ours"][lineage].round().tolist() == pytest.approx([94, 92, 90, 102, 91, 89], abs=2)
+    # markers that rise without a gap: the expert's own two files differ by up to 25 there
+    assert table.index[table["off"] > 10].tolist() == ["CD45RA", "CD161", "CD25", "CD127", "CD16"]
+
+
+@pytest.mark.reference
+def test_populations_of_a_spleen_are_those_of_an_expert(reference: Path) -> None:
+    found, _ = real_cells()["spleen"](reference)
+    scores = found.set_index("population")["F1"]
+    assert (scores >= 0.95).all()
+    assert scores.round(2).tolist() == pytest.approx([0.96, 0.98, 0.99, 0.98], abs=0.01)
