@@ -118,11 +118,20 @@ def counts(run: Run) -> pd.DataFrame:
 
 def test_absent_markers_are_no_failure(run: Run) -> None:
     assert run.code == 0, run.screen
-    assert "4 of 4 tubes gated; 0 failures, 1 notice" in run.screen
+    assert "4 of 4 tubes gated; 0 failures, 2 notices" in run.screen
     assert "warning" not in run.screen.lower()
     failures = pd.read_csv(run.folder / "failures.csv")
-    assert failures["severity"].tolist() == ["notice"]
+    assert failures["severity"].tolist() == ["notice", "notice"]
     assert "the collection date is unknown in 4 of 4 rows" in failures["message"][0]
+    assert failures["message"][1].startswith("INF149: upper_margin 10.5 % (SSC-A), wanted at most 2 (hard at most 10)")
+
+
+def test_quality_of_excerpts_in_no_order_of_time(run: Run) -> None:
+    quality = pd.read_csv(run.folder / "quality.csv").set_index("tube_id")
+    assert quality["quality"].tolist() == ["review", "fail", "review", "review"]
+    assert (quality["time_reversals"] > 900).all()
+    assert quality["unstable"].isna().all()
+    assert quality["not_evaluable"].str.contains("unstable: 2000 events are too few to follow the acquisition").all()
 
 
 def test_every_count(counts: pd.DataFrame) -> None:

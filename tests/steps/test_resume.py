@@ -300,10 +300,10 @@ def test_an_unforeseen_error_costs_its_tube(few: Path, tmp_path: Path, monkeypat
 
     real = tube.tube_pictures
 
-    def broken(result: object, tube_id: str) -> object:
+    def broken(result: object, tube_id: str, course: object) -> object:
         if tube_id == "P001-BL-NK":
             raise ZeroDivisionError("Lee, Ann")
-        return real(result, tube_id)  # type: ignore[arg-type]
+        return real(result, tube_id, course)  # type: ignore[arg-type]
 
     monkeypatch.setattr(tube, "tube_pictures", broken)
     seen: list[TubeOutcome] = []
