@@ -22,6 +22,12 @@ def digest(folder: Path) -> dict[str, str]:
     }
 
 
+def _listen() -> None:
+    """Take the signals that a shell ignores for what it starts in the background: everything below it would too."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 def start(*arguments: object, **environment: str) -> subprocess.Popen[str]:
     """Start ``il2cyto`` in a session of its own, so that it can be killed with all its workers."""
     return subprocess.Popen(
@@ -30,7 +36,6 @@ def start(*arguments: object, **environment: str) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        # a shell ignores Ctrl-C for what it starts in the background, and so would everything below it
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        preexec_fn=_listen,
         env={**os.environ, **environment},
     )
