@@ -1,0 +1,60 @@
+"""Controls against what they should hold, and drift between plates."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import pandas as pd
+
+from il2cyto.serum.values import NONE
+
+if TYPE_CHECKING:
+    from il2cyto.serum.settings import AssaySettings
+
+CONTROL_COLUMNS: Final = (
+    "plate", "sample", "analyte", "unit", "expected", "observed", "bias_percent", "cv_percent", "within", "note",
+)  # fmt: skip
+DRIFT_COLUMNS: Final = ("analyte", "sample", "plate", "observed", "mean", "n_plates", "deviation_percent", "warning")
+#: Plates on which a sample must be, to tell of drift.
+_PLATES = 2
+
+
+def control_table(wells: pd.DataFrame, samples: pd.DataFrame, settings: AssaySettings) -> pd.DataFrame:
+    """Return one row per plate, control and analyte: what it holds by the curve and what it should hold.
+
+    `within` is False where bias or scatter are too large and where it lies outside the range; NaN where it is not known
+    what the control holds.
+    """
+    expected = wells.groupby(["plate", "sample", "analyte"])["expected"].first()
+    rows: list[dict[str, Any]] = []
+    for row in samples[samples["type"] == "QC"].to_dict("records"):
+        wanted = float(expected.get((row["plate"], row["sample"], row["analyte"]), np.nan))
+        inside = row["censor"] == NONE and not np.isnan(row["value"])
+        # a control is made up in the well: what it should hold is what the curve reads, before dilution is put right
+        observed = row["value"] / row["dilution"] if inside else np.nan
+        bias = 100 * (observed / wanted - 1) if wanted > 0 else np.nan
+        note = row["reason"] or ("" if inside else "outside the range of the curve")
+        within: Any = np.nan
+        if wanted > 0:
+            within = bool(inside and abs(bias) <= settings.control_bias and not row["cv_percent"] > settings.control_cv)
+        rows.append(
+            {name: row[name] for name in ("plate", "sample", "analyte", "unit", "cv_percent")}
+            | {"expected": wanted, "observed": observed, "bias_percent": bias, "within": within, "note": note}
+        )
+    return pd.DataFrame(rows, columns=list(CONTROL_COLUMNS))
+
+
+def drift_table(samples: pd.DataFrame, settings: AssaySettings) -> pd.DataFrame:
+    """Return one row per plate of each sample or control that several plates have, against its geometric mean."""
+    rows: list[tuple[Any, ...]] = []
+    inside = samples[(samples["censor"] == NONE) & samples["value"].notna()]
+    for (analyte, sample), own in inside.groupby(["analyte", "sample"], sort=True):
+        if own["plate"].nunique() < _PLATES:
+            continue
+        logs = np.log(own["value"].to_numpy(dtype=np.float64))
+        for plate, value, log in zip(own["plate"], own["value"], logs, strict=True):
+            deviation = 100 * (np.exp(log - logs.mean()) - 1)
+            warning = "" if abs(deviation) <= settings.drift else f"more than {settings.drift:g} % off on this plate"
+            rows.append((analyte, sample, plate, value, np.exp(logs.mean()), len(own), deviation, warning))
+    return pd.DataFrame(rows, columns=list(DRIFT_COLUMNS))
