@@ -1,0 +1,18 @@
+"""Bead arrays on a flow cytometer: which bead carries which analyte, and the signal of each."""
+
+from il2cyto.beads.find import BeadGates, assign_beads, find_beads
+from il2cyto.beads.panel import Bead, BeadPanel, read_bead_panel
+from il2cyto.beads.read import BeadEvents, bead_plate, learn_beads, read_events
+
+__all__ = [
+    "Bead",
+    "BeadEvents",
+    "BeadGates",
+    "BeadPanel",
+    "assign_beads",
+    "bead_plate",
+    "find_beads",
+    "learn_beads",
+    "read_bead_panel",
+    "read_events",
+]
