@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -22,7 +23,7 @@ _SIZE_BINS, _DYE_BINS = 128, 1024
 #: A population of beads has at least this share of what its group would have with equal ones.
 _LEAST_SHARE: Final = 0.2
 #: Events of a group lie within this quantile of a normal one, those of a bead within so many spreads of its median.
-_SIZE_LEVEL, _DYE_SPREADS = 0.999, 3.5
+_SIZE_LEVEL, _DYE_SPREADS = 0.975, 3.5
 _MAD: Final = 1.4826
 _ROUNDS: Final = 20
 
@@ -57,9 +58,9 @@ def find_beads(
 ) -> BeadGates:
     """Find the populations of beads.
 
-    Groups are the densest places of log scatter, each as an ellipse of 97.5 % around them with a robust covariance; the
-    beads of a group are the peaks of its log dye, divided in the valleys, at the narrowest smoothing that leaves as many
-    peaks as the kit has beads.
+    Groups are the densest places of log scatter, each as an ellipse of 97.5 % around them with a robust covariance;
+    the beads of a group are the peaks of its log dye, divided in the valleys, at the narrowest smoothing that leaves as
+    many peaks as the kit has beads.
 
     Parameters
     ----------
@@ -80,14 +81,9 @@ def find_beads(
         raise GateError(f"{len(scatter)} events; {sum(n_beads)} beads need at least {30 * sum(n_beads)}")
     centres, covariances = _groups(scatter, len(n_beads))
     member = _nearest(scatter, centres, covariances)
-    medians, spreads, lower, upper = [], [], [], []
-    for group, wanted in enumerate(n_beads):
-        found = _peaks(dyes[member == group], wanted, group + 1)
-        for target, values in zip((medians, spreads, lower, upper), found, strict=True):
-            target.append(values)
-    return BeadGates(
-        centres, covariances, tuple(medians), tuple(spreads), tuple(lower), tuple(upper), int(len(scatter))
-    )
+    found = [_peaks(dyes[member == group], wanted, group + 1) for group, wanted in enumerate(n_beads)]
+    medians, spreads, lower, upper = zip(*found, strict=True)
+    return BeadGates(centres, covariances, tuple(medians), tuple(spreads), tuple(lower), tuple(upper), len(scatter))
 
 
 def assign_beads(
@@ -112,8 +108,8 @@ def assign_beads(
 
 def _groups(scatter: NDArray[np.float64], wanted: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     low, high = np.quantile(scatter, (0.001, 0.999), axis=0)
-    counts, *edges = np.histogram2d(*scatter.T, bins=_SIZE_BINS, range=np.stack([low, high], axis=1))
-    smooth = gaussian_filter(counts, 2.0)
+    edges = [np.linspace(low[axis], high[axis], _SIZE_BINS + 1) for axis in (0, 1)]
+    smooth = _density(scatter, edges)
     middles = [(edge[1:] + edge[:-1]) / 2 for edge in edges]
     centres: list[NDArray[np.float64]] = []
     covariances: list[NDArray[np.float64]] = []
@@ -128,12 +124,16 @@ def _groups(scatter: NDArray[np.float64], wanted: int) -> tuple[NDArray[np.float
         covariances.append(covariance)
         # what belongs to this group with a wide margin cannot be the centre of another
         free &= _distance(scatter, centre, covariance) > chi2.ppf(0.9999, 2)
-        left, *_ = np.histogram2d(*scatter[free].T, bins=edges)
-        smooth = gaussian_filter(left, 2.0)
+        smooth = _density(scatter[free], edges)
     if len(centres) < wanted:
         raise GateError(f"{len(centres)} groups of size found; the kit has {wanted}")
     order = np.argsort([centre[0] for centre in centres])
     return np.array(centres)[order], np.array(covariances)[order]
+
+
+def _density(scatter: NDArray[np.float64], edges: list[NDArray[np.float64]]) -> NDArray[np.float64]:
+    counts = np.histogram2d(scatter[:, 0], scatter[:, 1], bins=(edges[0], edges[1]))[0]
+    return np.asarray(gaussian_filter(counts, 2.0), dtype=np.float64)
 
 
 def _ellipse(
@@ -182,7 +182,7 @@ def _peaks(dyes: NDArray[np.float64], wanted: int, group: int) -> tuple[NDArray[
         smooth = gaussian_filter1d(counts.astype(np.float64), width, mode="constant")
         cuts = _valleys(smooth)
         limits = np.concatenate([[low], edges[cuts], [high]])
-        inside = [dyes[(dyes >= a) & (dyes < b)] for a, b in zip(limits[:-1], limits[1:], strict=True)]
+        inside = [dyes[(dyes >= a) & (dyes < b)] for a, b in itertools.pairwise(limits)]
         large = [i for i, own in enumerate(inside) if own.size >= least]
         seen[len(large)] = seen.get(len(large), 0) + 1
         if len(large) == wanted:
@@ -202,7 +202,7 @@ def _valleys(smooth: NDArray[np.float64]) -> NDArray[np.int64]:
             continue
         between = int(np.argmin(smooth[peaks[-1] : peak + 1])) + peaks[-1]
         lower = min(smooth[peaks[-1]], smooth[peak])
-        if smooth[between] > 0.8 * lower:  # noqa: PLR2004
+        if smooth[between] > 0.8 * lower:
             if smooth[peak] > smooth[peaks[-1]]:
                 peaks[-1] = int(peak)
             continue

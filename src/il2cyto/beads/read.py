@@ -95,8 +95,8 @@ def learn_beads(files: Iterable[BeadEvents], panel: BeadPanel, *, seed: int = 0)
     if not parts:
         raise GateError("no files to find beads in")
     events = np.concatenate(parts, axis=1)
-    gates = find_beads(*events, n_beads=[len(panel.of_group(group)) for group in panel.groups])
-    if separation(gates) < 2:  # noqa: PLR2004
+    gates = find_beads(events[0], events[1], events[2], [len(panel.of_group(group)) for group in panel.groups])
+    if separation(gates) < 2:
         raise GateError(f"neighbouring beads lie {separation(gates):.1f} spreads apart; they cannot be told apart")
     return gates
 

@@ -14,7 +14,7 @@ from il2cyto.deident.references import clean_references
 from il2cyto.deident.sheets import CONTROLS, DOSING, SAMPLES, SERUM, Declared, clean_table
 from il2cyto.deident.strategies import render_yaml
 from il2cyto.deident.tables import Table, read_table
-from il2cyto.errors import Il2CytoError, StudyError, TableError
+from il2cyto.errors import Il2CytoError, ParameterError, StudyError, TableError
 from il2cyto.study.document import Document, read_document
 from il2cyto.study.findings import Findings
 from il2cyto.study.paths import DATA_REMEDY, below
@@ -79,6 +79,11 @@ def clean_study(path: Path, data_root: Path | None, names: Names, trusted: Calla
         If ``study.yaml`` itself is wrong. Rows of sheets that are wrong are withheld.
     """
     document = _document(path, data_root)
+    if document.plates is not None:
+        raise ParameterError(
+            f"{path.name}: the names of samples on plates cannot be coded; copy the concentrations of the results "
+            "(serum_samples.csv) into a sheet, name it as `serum:`, and leave out `plates:` and `wells:`"
+        )
     problems = inspect_study(path, data_root=data_root).problems
     outcome = Outcome(read={path.resolve()})
     tables = _tables(document, outcome)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 MATCHED: Final = "matched"
 ONLY_COUNTS: Final = "only_counts"
 ONLY_SERUM: Final = "only_serum"
+TOO_FAR_APART: Final = "too_far_apart"
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,15 +36,16 @@ class LinkResult:
         ``MuData {"counts", "serum"}`` whose rows are the union of the two; each modality keeps its own. The report is
         in ``uns["join_report"]``.
     report
-        One row per row of `mdata`: ``USUBJID, AVISIT, status`` (``matched``, ``only_counts`` or ``only_serum``),
-        ``n_populations`` (with a count) and ``n_analytes`` (with a value or a limit).
+        One row per row of the two: ``USUBJID, AVISIT, status`` (``matched``, ``only_counts``, ``only_serum`` or
+        ``too_far_apart``, whose serum is left out of `mdata`), ``n_populations`` (with a count), ``n_analytes`` (with a
+        value or a limit) and ``days_apart``, from the draw of the cells to that of the serum (NaN where a date lacks).
     """
 
     mdata: MuData
     report: pd.DataFrame
 
 
-def link(visits: AnnData, serum: AnnData) -> LinkResult:
+def link(visits: AnnData, serum: AnnData, *, max_days_apart: int | None = None) -> LinkResult:
     """Join counts and serum by subject and visit; no row is dropped, and the report has a line for each.
 
     Parameters
@@ -52,6 +55,9 @@ def link(visits: AnnData, serum: AnnData) -> LinkResult:
     serum
         From `il2cyto.serum.read_serum`. Subjects and visits must be spelled as in `visits`: those that are not end up
         as ``only_serum``.
+    max_days_apart
+        Days between the two draws of a visit above which they are not the same blood: the serum of such a visit is left
+        out, with a line in the report.
 
     Raises
     ------
@@ -65,7 +71,10 @@ def link(visits: AnnData, serum: AnnData) -> LinkResult:
     shared = sorted(set(visits.var_names) & set(serum.var_names))
     if shared:
         raise TableError(f"{', '.join(shared)}: both a population and an analyte; rename the analyte")
-    report = _report(visits, serum)
+    report = _report(visits, serum, max_days_apart)
+    far = report[report["status"] == TOO_FAR_APART]
+    apart = set(far["USUBJID"] + "|" + far["AVISIT"])
+    serum = serum[[name not in apart for name in serum.obs_names]]
     # the columns of the modalities stay where they belong instead of being copied to the joined rows
     with columns_stay():
         mdata = mudata.MuData({"counts": visits.copy(), "serum": serum.copy()})
@@ -101,10 +110,12 @@ def _check_serum(serum: AnnData) -> None:
         raise TableError("serum: rows are not named subject|visit, each once; read it with read_serum")
 
 
-def _report(visits: AnnData, serum: AnnData) -> pd.DataFrame:
+def _report(visits: AnnData, serum: AnnData, max_days_apart: int | None) -> pd.DataFrame:
     counts = visits.obs[["USUBJID", "AVISIT", "AVISITN"]].copy()
+    counts["cells_drawn"] = _days(visits.obs)
     counts["n_populations"] = (~np.isnan(visits.layers["count"])).sum(axis=1)
     values = serum.obs[["USUBJID", "AVISIT"]].copy()
+    values["serum_drawn"] = _days(serum.obs)
     values["n_analytes"] = (~np.isnan(np.asarray(serum.X))).sum(axis=1)
     joined = counts.merge(values, on=["USUBJID", "AVISIT"], how="outer", indicator="status", validate="one_to_one")
     # a visit that only serum knows takes the number that other subjects give it
@@ -112,7 +123,17 @@ def _report(visits: AnnData, serum: AnnData) -> pd.DataFrame:
     joined["AVISITN"] = joined["AVISITN"].fillna(joined["AVISIT"].map(numbers))
     names = {"both": MATCHED, "left_only": ONLY_COUNTS, "right_only": ONLY_SERUM}
     joined["status"] = pd.Series([names[str(status)] for status in joined["status"]], dtype=object)
+    joined["days_apart"] = joined["serum_drawn"] - joined["cells_drawn"]
+    if max_days_apart is not None:
+        joined.loc[joined["days_apart"].abs() > max_days_apart, "status"] = TOO_FAR_APART
     for column in ("n_populations", "n_analytes"):
         joined[column] = joined[column].fillna(0).astype(np.int64)
     ordered: pd.DataFrame = joined.sort_values(["USUBJID", "AVISITN", "AVISIT"], kind="stable").reset_index(drop=True)
-    return ordered[["USUBJID", "AVISIT", "status", "n_populations", "n_analytes"]]
+    return ordered[["USUBJID", "AVISIT", "status", "n_populations", "n_analytes", "days_apart"]]
+
+
+def _days(obs: pd.DataFrame) -> list[float]:
+    """Days of the draws since some day, NaN where there is no date."""
+    dates = obs["collection_date"] if "collection_date" in obs else [""] * len(obs)
+    known = [one if isinstance(one, str) else "" for one in dates]
+    return [float(date.fromisoformat(one).toordinal()) if one else float("nan") for one in known]

@@ -10,6 +10,7 @@ import pandas as pd
 
 from il2cyto.errors import TableError
 from il2cyto.gating import GatingStrategy
+from il2cyto.report.curves import AssayTables
 
 COUNT_COLUMNS = (
     "subject", "arm", "diagnosis", "visit", "tube", "tube_id", "n_tubes", "strategy", "population", "name",
@@ -129,6 +130,7 @@ class ReportInputs:
     gates: pd.DataFrame | None = None
     drift: pd.DataFrame | None = None
     review: pd.DataFrame | None = None
+    assay: AssayTables | None = None
 
     def __post_init__(self) -> None:
         _need("counts", self.counts, COUNT_COLUMNS)

@@ -15,6 +15,7 @@ from markupsafe import Markup
 from il2cyto.provenance import atomic_path
 from il2cyto.report.checks import summarise_checks
 from il2cyto.report.corrections import list_corrections
+from il2cyto.report.curves import summarise_assay
 from il2cyto.report.flags import group_failures, group_flags
 from il2cyto.report.gates import gate_tables, matrix_table, matrix_values, transform_table
 from il2cyto.report.inputs import ReportInputs
@@ -115,6 +116,7 @@ def report_pieces(inputs: ReportInputs) -> Iterator[str]:
             flags=group_flags(inputs.counts),
             link=None if inputs.link_report is None else join_table(inputs.link_report),
             serum=() if inputs.serum is None else summarise_serum(inputs.serum, visits),
+            assay=None if inputs.assay is None else summarise_assay(inputs.assay),
             checks=None if inputs.checks is None else summarise_checks(inputs.checks),
             learnt=_learnt(inputs),
             corrections=None if inputs.overrides is None else list_corrections(inputs.overrides),

@@ -27,8 +27,8 @@ def pool_fits(fits: Sequence[CurveFit]) -> list[CurveFit]:
     """Return the curves of several plates estimated together: global two-stage, by plates as a normal population.
 
     The parameters ``a, log |b|, log c, d, log g`` of the plates are normal around a common mean with a variance
-    of each, found by EM; the curve of a plate is its posterior mean, and its covariance the posterior one. A plate with a sure
-    curve keeps it, one with an unsure curve leans on the others.
+    of each, found by EM; the curve of a plate is its posterior mean, and its covariance the posterior one. A plate with
+    a sure curve keeps it, one with an unsure curve leans on the others.
 
     Parameters
     ----------

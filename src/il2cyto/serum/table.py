@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
 _REQUIRED = ("subject", "visit", "analyte", "value", "unit")
-_OPTIONAL = ("lloq", "uloq", "visit_number")
+_OPTIONAL = ("lloq", "uloq", "visit_number", "se_log", "n_replicates", "flags", "collection_date")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,10 @@ class _Row:
     unit: str
     visit_number: float
     concentration: Concentration
+    se_log: float
+    n_replicates: float
+    flags: str
+    collection_date: str
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -42,7 +46,8 @@ def read_serum(table: pd.DataFrame | str | Path) -> AnnData:
     ----------
     table
         A table, or the path of a CSV file, with the columns ``subject, visit, analyte, value, unit`` and, if known,
-        ``lloq, uloq`` (limits of quantification) and ``visit_number``. Values as laboratories write them: ``3.2``,
+        ``lloq, uloq`` (limits of quantification), ``visit_number``, ``se_log`` (standard error of the natural
+        logarithm), ``n_replicates``, ``flags`` and ``collection_date``. Values as laboratories write them: ``3.2``,
         ``<2.4``, ``>5000``, ``OOR <``, ``OOR >``; empty, ``NaN``, ``NA``, ``*`` and ``---`` are missing. Further
         columns are not used; ``uns["il2cyto"]["columns_not_used"]`` lists them.
 
@@ -52,7 +57,9 @@ def read_serum(table: pd.DataFrame | str | Path) -> AnnData:
         ``obs``: ``subject|visit`` with ``USUBJID, AVISIT, AVISITN`` (NaN where not given); ``var``: analyte with
         ``unit``, ``lloq`` (the highest) and ``uloq`` (the lowest), between which all its values can be compared. ``X``
         float64, NaN where missing; **where** ``layers["censor"]`` (int8) **is -1 or +1, X is the limit itself** and the
-        concentration lies below or above it. ``layers["lloq"]`` and ``layers["uloq"]`` hold the limits of each value.
+        concentration lies below or above it. ``layers["lloq"]`` and ``layers["uloq"]`` hold the limits of each value,
+        ``se_log`` and ``n_replicates`` what the table says of it (NaN where nothing), ``flags`` (int16) a code whose
+        text is in ``uns["il2cyto"]["flag_codes"]``. ``obs["collection_date"]`` is the date of the draw, or empty.
         Rows are sorted by subject, visit number and visit, columns by name, whatever the order of the table.
 
     Raises
@@ -118,12 +125,18 @@ def _read_rows(texts: pd.DataFrame, problems: list[str]) -> Iterator[_Row]:
             concentration = read_concentration(cells["value"], cells["lloq"], cells["uloq"])
             if cells["visit_number"]:
                 number = read_number(cells["visit_number"], "visit_number")
+            se_log, n_replicates = (
+                read_number(cells[name], name) if cells[name] else np.nan for name in ("se_log", "n_replicates")
+            )
         except ValueError as why:
             found.append(f"{place} ({cells['subject']}, {cells['visit']}, {cells['analyte']}): {why}")
         problems += found
         if not found:
-            text = {column: cells[column] for column in ("place", "subject", "visit", "analyte", "unit")}
-            yield _Row(**text, visit_number=number, concentration=concentration)
+            names = ("place", "subject", "visit", "analyte", "unit", "flags", "collection_date")
+            text = {column: cells[column] for column in names}
+            yield _Row(
+                **text, visit_number=number, concentration=concentration, se_log=se_log, n_replicates=n_replicates
+            )
 
 
 def _contradictions(rows: list[_Row]) -> list[str]:
@@ -164,17 +177,23 @@ def _anndata(rows: list[_Row], not_used: list[str]) -> AnnData:
     at = {visit: position for position, visit in enumerate(visits)}
     column = {analyte: position for position, analyte in enumerate(analytes)}
     shape = (len(visits), len(analytes))
-    value, lloq, uloq = (np.full(shape, np.nan) for _ in range(3))
+    value, lloq, uloq, se_log, n_replicates = (np.full(shape, np.nan) for _ in range(5))
+    legend = {text: code for code, text in enumerate(sorted({row.flags for row in rows} - {""}), start=1)}
+    flags = np.zeros(shape, dtype=np.int16)
     censor = np.zeros(shape, dtype=np.int8)
     for row in rows:
         cell = at[row.subject, row.visit], column[row.analyte]
         value[cell], censor[cell] = row.concentration.value, row.concentration.censor
         lloq[cell], uloq[cell] = row.concentration.lloq, row.concentration.uloq
+        se_log[cell], n_replicates[cell] = row.se_log, row.n_replicates
+        flags[cell] = legend.get(row.flags, 0)
+    dates = {(row.subject, row.visit): row.collection_date for row in reversed(rows) if row.collection_date}
     obs = pd.DataFrame(
         {
             "USUBJID": pd.Series([subject for subject, _ in visits], dtype=object),
             "AVISIT": pd.Series([visit for _, visit in visits], dtype=object),
             "AVISITN": pd.Series([numbers[visit] for _, visit in visits], dtype=np.float64),
+            "collection_date": pd.Series([dates.get(visit, "") for visit in visits], dtype=object),
         }
     ).set_axis(pd.Index([f"{subject}|{visit}" for subject, visit in visits], dtype=object), axis="index")
     var = pd.DataFrame(
@@ -185,8 +204,10 @@ def _anndata(rows: list[_Row], not_used: list[str]) -> AnnData:
         }
     ).set_axis(pd.Index(analytes, dtype=object), axis="index")
     layers = {"censor": censor, "lloq": lloq, "uloq": uloq}
+    layers |= {"se_log": se_log, "n_replicates": n_replicates, "flags": flags}
     notes = {
         "censor_codes": "0 none; -1 below X, which is the limit; +1 above X, which is the limit",
+        "flag_codes": {str(code): text for text, code in legend.items()} or {"0": ""},
         "columns_not_used": np.array(not_used, dtype=object),
     }
     return AnnData(X=value, obs=obs, var=var, layers=layers, uns={"il2cyto": notes})

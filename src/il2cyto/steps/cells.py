@@ -26,6 +26,7 @@ KEYS: Final = {
     "dosing": ("subject",),
     "serum": ("subject", "visit", "analyte"),
     "controls": ("control_id",),
+    "wells": ("subject", "visit", "plate", "well"),
 }
 #: Fields that are no cell of the sheet, or stand there under another name.
 _NO_CELLS = frozenset({"line", "fcs", "panel", "overrides", "count", "beads_expired", "place"})
@@ -76,7 +77,7 @@ def sheet_cells(study: Study) -> dict[str, Cells]:
     """Return the cells of each sheet of a study whose words are public (see `words.with_public_words`)."""
     sheets: dict[str, Sequence[Any]] = {
         "samples": study.records, "dosing": study.doses, "serum": study.serum_values,
-        "controls": study.controls,
+        "controls": study.controls, "wells": study.wells,
     }  # fmt: skip
     declared = frozenset({*study.words, *study.treatments, *study.bead_lots})
     return {role: _cells(sheets[role], declared, role) for role in sheets if role in study.sha256}

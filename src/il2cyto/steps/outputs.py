@@ -86,10 +86,28 @@ def write_outputs(
     else:
         for name in ("linked.h5mu", "link_report.csv"):
             (out / name).unlink(missing_ok=True)
+    _write_serum(out, tables)
     write_report(report_inputs(out, study, tables, manifest), out / "report.html")
     whole = {**manifest, "outputs": _hashes(out)}
     whole |= seal(whole) if seal is not None else {}
     write_text(out / MANIFEST, json.dumps(whole, indent=1, sort_keys=True, ensure_ascii=False))
+
+
+def _write_serum(out: Path, tables: Tables) -> None:
+    """Write the serum values, and what the plates say where there are any."""
+    from il2cyto.visits.files import write_anndata
+
+    if tables.serum is not None:
+        write_anndata(tables.serum, out / "serum.h5ad")
+    else:
+        (out / "serum.h5ad").unlink(missing_ok=True)
+    assay = tables.assay.assay if tables.assay is not None else None
+    for name in ("curves", "standards", "samples", "controls", "drift"):
+        path = out / f"serum_{name}.csv"
+        if assay is not None:
+            write_table(getattr(assay, name), path)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def _hashes(out: Path) -> dict[str, str]:

@@ -16,7 +16,7 @@ from il2cyto.study.model import Study
 if TYPE_CHECKING:
     import pandas as pd
 
-    from il2cyto.report import ReportInputs
+    from il2cyto.report import AssayTables, ReportInputs
     from il2cyto.steps.run import Tables
 
 
@@ -55,7 +55,19 @@ def report_inputs(out: Path, study: Study, tables: Tables, manifest: Mapping[str
         gates=tables.gates,
         drift=tables.drift,
         review=tables.review,
+        assay=_assay(tables),
     )
+
+
+def _assay(tables: Tables) -> AssayTables | None:
+    from il2cyto.report import AssayTables
+
+    if tables.assay is None or tables.assay.assay is None:
+        return None
+    assay = tables.assay.assay
+    used = assay.wells[assay.wells["type"].isin(["S", "B"]) & (assay.wells["left_out"] == "")]
+    readings = used[["plate", "analyte", "expected", "signal"]]
+    return AssayTables(assay.curves, assay.standards, assay.controls, assay.drift, readings)
 
 
 def _apart(tables: Tables) -> list[bool]:

@@ -23,6 +23,7 @@ from il2cyto.steps.missing import TUBE_FAILED, flag_lost_repeats, missing_popula
 from il2cyto.steps.normalised import normalisation_table, normalised_counts, normalised_populations
 from il2cyto.steps.qualitytable import quality_findings, quality_table, with_quality
 from il2cyto.steps.results import discard, read_result
+from il2cyto.steps.serum import StudyAssay, assay_findings, flag_drug, public_assay, run_assay, serum_rows
 from il2cyto.steps.sources import SourceMemory
 from il2cyto.steps.tables import TubeFacts, count_specs, tube_tables
 from il2cyto.steps.trail import HEAD, Trail
@@ -49,6 +50,7 @@ class Tables:
     trial: pd.DataFrame
     visits: AnnData
     serum: AnnData | None
+    assay: StudyAssay | None
     linked: Any
     model: pd.DataFrame
     findings: tuple[Finding, ...]
@@ -265,8 +267,11 @@ def make_tables(study: Study, outcomes: Mapping[str, TubeOutcome], out: Path) ->
     manifest = _manifest(study, outcomes, facts)
     provenance = {**manifest, "tubes": _columns(manifest["tubes"])}
     visits = build_visits(chosen, days, missing, provenance, failed=lacking[lacking["why"] == TUBE_FAILED])
-    serum = read_serum(study.serum) if study.serum_values else None
-    linked = link(visits, serum) if serum is not None else None
+    assay = public_assay(study, run_assay(study))
+    measured = flag_drug(serum_rows(study, assay), study, days)
+    serum = read_serum(measured) if len(measured) else None
+    apart = study.plates.max_days_apart if study.plates is not None else None
+    linked = link(visits, serum, max_days_apart=apart) if serum is not None else None
     # what stands apart from the per-visit analysis is in every table, and in no model
     analysed = visits[(visits.obs["ANL01FL"] == "Y").to_numpy()].copy()
     # a study that has begun may lack them still; a model without them says what it lacks
@@ -283,13 +288,15 @@ def make_tables(study: Study, outcomes: Mapping[str, TubeOutcome], out: Path) ->
         *find_failures(study, outcomes, facts, surplus),
         *count_findings(study, counts, checks),
         *quality_findings(study, quality),
+        *assay_findings(study, assay),
     )
     failures = failure_table(findings)
     paths = path_table(study, outcomes, findings, surplus)
     wide = wide_table(counts)
     gates = gate_positions(study, facts, days)
     tables = Tables(
-        counts, wide, chosen, checks, trial, visits, serum, linked, model, findings, failures, paths, missing, lacking,
+        counts, wide, chosen, checks, trial, visits, serum, assay, linked, model, findings, failures, paths, missing,
+        lacking,
         gates, drift_of(gates), queue_of(study, counts), quality,
         normalised, normalisation_table(study),
     )  # fmt: skip

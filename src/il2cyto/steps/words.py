@@ -55,6 +55,12 @@ _MESSAGE = (
 )
 
 
+def word_codes(column: str, words: Iterable[str], study: Study) -> dict[str, str]:
+    """Return a number for each word of a column of plates that is neither known nor declared by the study."""
+    numbers = _numbered(column, (word for word in words if word), study.words)
+    return {word: f"plate {code}" for word, code in numbers.items()}
+
+
 def _numbered(column: str, words: Iterable[str], declared: Iterable[str]) -> dict[str, str]:
     """Number the words that are neither known nor declared, in the order in which they stand."""
     known, allowed = vocabulary(*LISTS[column]), set(declared)

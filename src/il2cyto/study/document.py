@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
 from il2cyto.derive.dosing import COURSE_GAP
+from il2cyto.study.assays import Plates
 from il2cyto.study.beads import read_bead_lots
 from il2cyto.study.checks import Checks, read_checks
 from il2cyto.study.fields import FieldReader
@@ -15,6 +16,7 @@ from il2cyto.study.findings import Findings
 from il2cyto.study.miflowcyt import ITEMS
 from il2cyto.study.model import Arm, BeadLot, ErrorModel, Limits, TubeType, Visit
 from il2cyto.study.paths import STUDY_REMEDY, Roots, below, is_file
+from il2cyto.study.plates import read_plates
 from il2cyto.study.positions import Node, Sequence
 from il2cyto.study.quality import Quality, read_quality
 from il2cyto.study.style import SheetStyle, read_styles
@@ -26,7 +28,7 @@ REQUIRED = ("study", "title", "arms", "visits", "tubes", "samples")
 OPTIONAL = (
     "registry", "description", "assumptions", "data_root", "bead_lots", "checks", "percent_of", "limits", "errors",
     "dosing", "treatments", "course_gap", "visit_assignment", "repeat", "serum", "controls", "gates", "sheets", "model",
-    "words", "miflowcyt", "quality", "normalise",
+    "words", "miflowcyt", "quality", "normalise", "plates", "wells",
 )  # fmt: skip
 ARM = (("label",), ("reference", "visits"))
 VISIT = (("label", "number"), ("baseline", "target_day", "window", "max_dsld"))
@@ -35,7 +37,7 @@ LIMITS = ("lloq_events", "lod_events", "min_beads")
 ERRORS = ("cv_pipetting", "cv_lot", "cv_volume", "cv_alc", "cv_wbc")
 MODEL = ("populations",)
 GATES = ("learn",)
-SHEETS = ("samples", "dosing", "serum", "controls")
+SHEETS = ("samples", "dosing", "serum", "controls", "wells")
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,7 @@ class Document:
     miflowcyt: dict[str, str]
     learn_gates: bool
     normalise: dict[str, tuple[str, ...]]
+    plates: Plates | None
     keys: frozenset[str]
 
 
@@ -134,6 +137,7 @@ def read_document(
         miflowcyt=_record(reader, top["miflowcyt"]) if "miflowcyt" in top else {},
         learn_gates=_learn(reader, top["gates"]) if "gates" in top else True,
         normalise=_normalise(reader, top["normalise"], tuple(tubes)) if "normalise" in top else {},
+        plates=read_plates(reader, top.get("plates"), folder),
         keys=frozenset(top),
     )
 

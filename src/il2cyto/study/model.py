@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from il2cyto.errors import Problem
+from il2cyto.study.assays import Plates, WellRow
 from il2cyto.study.checks import Checks
 from il2cyto.study.design import Arm, BeadLot, CountSpec, ErrorModel, Limits, StrategyRef, TubeType, Visit
 from il2cyto.study.frozen import FrozenMapping
@@ -316,7 +317,7 @@ class Study:
         What stops nothing and should be known: missing FCS files, visits outside their windows, spaces removed.
     files, sha256
         Name (relative to `folder`) and hash of every file that was read, by its role: ``study``, ``samples``,
-        ``dosing``, ``serum``, ``controls``, and ``overrides/NAME`` for each override of gates.
+        ``dosing``, ``serum``, ``controls``, ``wells``, ``plates/…``, and ``overrides/NAME`` for each override of gates.
     overrides
         Overrides of gates, by name of their files.
     controls
@@ -325,6 +326,8 @@ class Study:
         Whether gates are learnt where a strategy says how; else all stand as its template has them.
     normalise
         By tube type the markers whose batches are brought onto one scale, for normalised counts beside the raw ones.
+    plates, wells
+        Plates of immunoassays and the sheet of their wells; ``None`` and empty without them.
     """
 
     id: str
@@ -360,6 +363,8 @@ class Study:
     controls: tuple[ControlRecord, ...] = ()
     learn_gates: bool = True
     normalise: FrozenMapping[str, tuple[str, ...]] = field(default_factory=lambda: FrozenMapping({}))
+    plates: Plates | None = None
+    wells: tuple[WellRow, ...] = ()
 
     @property
     def baseline(self) -> str | None:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from il2cyto.errors import Problem, StudyError
-from il2cyto.study import clinical, controls, samples
+from il2cyto.study import clinical, controls, plates, samples, wells
+from il2cyto.study.assays import WellRow
 from il2cyto.study.assign import Assigned, assign_visits
 from il2cyto.study.document import Document, read_document
 from il2cyto.study.findings import Findings, in_file_order
@@ -24,6 +25,7 @@ COLUMNS = {
     "dosing": clinical.DOSING,
     "serum": clinical.SERUM,
     "controls": controls.COLUMNS,
+    "wells": wells.WELLS,
 }
 
 
@@ -92,6 +94,7 @@ class Parts:
     assigned: Assigned
     overrides: tuple[GateOverride, ...]
     controls: tuple[ControlRecord, ...]
+    wells: tuple[WellRow, ...]
 
 
 def _read_parts(
@@ -127,6 +130,8 @@ def _read_parts(
         if not records and not findings.problems:
             findings.problem(sheets["samples"].file, None, "", "", "the sheet has no rows; add one row per tube")
     others = controls.read_controls(sheets["controls"], document, records, findings) if "controls" in sheets else ()
+    rows = wells.read_wells(sheets["wells"], subjects, visits, findings) if "wells" in sheets else ()
+    _read_plates(path.name, document, rows, names, hashes, findings)
     overrides, touched = read_overrides(path.parent.resolve(), records, findings)
     for override in overrides:
         names[f"{FOLDER}/{override.name}"] = override_file(override.name)
@@ -139,7 +144,30 @@ def _read_parts(
         notice_tubes(sheets["samples"].file, records, document, assigned, findings)
         notice_subjects(sheets["samples"].file, tubes, assigned, findings)
     touched = tuple(replace(record, remove=document.quality.remove) for record in touched)
-    return Parts(document, touched, subjects, doses, assigned, overrides, others)
+    return Parts(document, touched, subjects, doses, assigned, overrides, others, rows)
+
+
+def _read_plates(
+    file: str,
+    document: Document,
+    rows: tuple[WellRow, ...],
+    names: dict[str, str],
+    hashes: dict[str, str],
+    findings: Findings,
+) -> None:
+    """Note the files of the plates, and report what they lack."""
+    if document.plates is None:
+        if rows:
+            findings.problem(file, None, "wells", "", "a sheet of wells belongs to plates; name them as `plates:`")
+        return
+    names.update({role: name for role, (name, _) in document.plates.inputs().items()})
+    hashes.update(plates.hash_inputs(document.plates, file, findings))
+    if "wells" not in document.keys:
+        message = "which sample is whose is not known; give the sheet of wells as `wells:`"
+        findings.problem(file, None, "plates", "", message)
+    if document.visit_assignment == "windows":
+        message = "with visits by windows, plates need a sheet `serum:` of concentrations instead"
+        findings.problem(file, None, "plates", "", message)
 
 
 def _bytes(path: Path, findings: Findings) -> bytes | None:
@@ -192,4 +220,6 @@ def _study(
         controls=parts.controls,
         learn_gates=document.learn_gates,
         normalise=FrozenMapping(document.normalise),
+        plates=document.plates,
+        wells=parts.wells,
     )

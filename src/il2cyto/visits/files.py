@@ -24,8 +24,13 @@ def write_visits(visits: AnnData, path: str | Path) -> None:
         If it is no visits object.
     """
     check_visits(visits)
+    write_anndata(visits, path)
+
+
+def write_anndata(content: AnnData, path: str | Path) -> None:
+    """Write an AnnData as ``.h5ad``, atomically; the same content gives the same bytes."""
     # names are written in the order in which they will be read
-    ordered = visits.copy()
+    ordered = content.copy()
     ordered.uns = _by_name(ordered.uns)
     ordered.obs, ordered.var = plain_text(ordered.obs), plain_text(ordered.var)
     for name in sorted(name for name in ordered.layers if name is not None):  # None is X, since anndata 0.13
