@@ -40,6 +40,7 @@ COMMANDS = (
     "export",
     "convert",
     "spillover",
+    "serum",
     "recount",
     "simulate",
     "audit",

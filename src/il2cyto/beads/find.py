@@ -25,7 +25,7 @@ _LEAST_SHARE: Final = 0.2
 #: Events of a group lie within this quantile of a normal one, those of a bead within so many spreads of its median.
 _SIZE_LEVEL, _DYE_SPREADS = 0.975, 3.5
 _MAD: Final = 1.4826
-_ROUNDS: Final = 20
+_ROUNDS: Final = 60
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,8 @@ def find_beads(
     """Find the populations of beads.
 
     Groups are the densest places of log scatter, each as an ellipse of 97.5 % around them with a robust covariance;
-    the beads of a group are the peaks of its log dye, divided in the valleys, at the narrowest smoothing that leaves as
-    many peaks as the kit has beads.
+    the beads of a group are the peaks of its log dye, divided in the valleys: as many as most
+    widths of smoothing leave.
 
     Parameters
     ----------
@@ -149,8 +149,9 @@ def _ellipse(
         if len(near) < 10:
             raise GateError("a group of beads has too few events to be found")
         renewed = np.median(near, axis=0)
-        settled = np.allclose(renewed, centre, atol=1e-6)
-        centre, covariance = renewed, np.cov(near.T) / shrink + np.eye(2) * 1e-6
+        wider = np.cov(near.T) / shrink + np.eye(2) * 1e-6
+        settled = np.allclose(renewed, centre, atol=1e-6) and np.allclose(wider, covariance, rtol=1e-3)
+        centre, covariance = renewed, wider
         if settled:
             break
     return centre, covariance
@@ -177,17 +178,18 @@ def _peaks(dyes: NDArray[np.float64], wanted: int, group: int) -> tuple[NDArray[
     least = _LEAST_SHARE * dyes.size / wanted
     low, high = float(dyes.min()) - 0.2, float(dyes.max()) + 0.2
     counts, edges = np.histogram(dyes, bins=_DYE_BINS, range=(low, high))
-    seen: dict[int, int] = {}
+    seen: dict[int, list[tuple[NDArray[np.float64], ...]]] = {}
     for width in np.geomspace(2, _DYE_BINS / 6 / max(wanted, 1), 25):
         smooth = gaussian_filter1d(counts.astype(np.float64), width, mode="constant")
         cuts = _valleys(smooth)
         limits = np.concatenate([[low], edges[cuts], [high]])
         inside = [dyes[(dyes >= a) & (dyes < b)] for a, b in itertools.pairwise(limits)]
         large = [i for i, own in enumerate(inside) if own.size >= least]
-        seen[len(large)] = seen.get(len(large), 0) + 1
-        if len(large) == wanted:
-            return _limits(inside, large, limits)
-    found = max(seen, key=lambda n: seen[n])
+        seen.setdefault(len(large), []).append(_limits(inside, large, limits))
+    # noise has many peaks at the narrowest smoothing and one at the widest; the number that holds longest is the truth
+    found = max(seen, key=lambda n: (len(seen[n]), n == wanted))
+    if found == wanted:
+        return seen[wanted][len(seen[wanted]) // 2]
     raise GateError(f"group {group}: {found} populations by the classification dye; the kit has {wanted} beads there")
 
 

@@ -19,6 +19,7 @@ from il2cyto.cli.options import DataRoot, StudyFile
 from il2cyto.cli.recount import recount
 from il2cyto.cli.review import review
 from il2cyto.cli.run import cores, plural, run, run_and_tell, say, tube, visits
+from il2cyto.cli.serum import serum
 from il2cyto.cli.simulate import simulate
 from il2cyto.cli.spillover import spillover
 from il2cyto.cli.status import status
@@ -169,6 +170,7 @@ app.command("recount")(recount)
 app.command("deidentify")(deidentify)
 app.add_typer(audit_app, name="audit")
 app.command("spillover")(spillover)
+app.command("serum")(serum)
 app.command("simulate")(simulate)
 
 

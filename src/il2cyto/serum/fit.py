@@ -319,9 +319,10 @@ def _solve(
         residuals, inside, jac=jacobian, bounds=bounds, x_scale=scales, xtol=1e-12, ftol=1e-13, gtol=1e-13,
         max_nfev=400,
     )  # fmt: skip
-    if not np.isfinite(found.cost):
+    parameters = whole(found.x)
+    if not np.isfinite(found.cost) or parameters[0] == parameters[3]:
         return None
-    return float(found.cost), whole(found.x)
+    return float(found.cost), parameters
 
 
 def _described(
