@@ -67,7 +67,7 @@ REPORT = pd.DataFrame(
         ("P3", "BL", "only_serum", 0, 1),
     ],
     columns=["USUBJID", "AVISIT", "status", "n_populations", "n_analytes"],
-)
+).assign(days_apart=np.nan)
 
 
 def test_every_row_of_both_sides_is_kept_and_reported() -> None:
@@ -80,6 +80,21 @@ def test_every_row_of_both_sides_is_kept_and_reported() -> None:
     np.testing.assert_array_equal(linked.mdata["counts"].X, visits().X)
     np.testing.assert_array_equal(linked.mdata["serum"].layers["censor"], serum().layers["censor"])
     assert linked.mdata.var_names.tolist() == ["treg/live/Treg", "IL-10", "IL-6"]
+
+
+def test_serum_drawn_on_another_day_is_left_out_with_a_line() -> None:
+    cells, values = visits(), serum()
+    cells.obs["collection_date"] = "2020-09-01"
+    values.obs["collection_date"] = ["2020-09-11" if name == "P1|BL" else "" for name in values.obs_names]
+    near = link(cells, values, max_days_apart=10)
+    assert near.report.set_index(["USUBJID", "AVISIT"]).loc[("P1", "BL"), ["status", "days_apart"]].tolist() == [
+        "matched", 10.0,
+    ]  # fmt: skip
+    far = link(cells, values, max_days_apart=9)
+    line = far.report.set_index(["USUBJID", "AVISIT"]).loc[("P1", "BL")]
+    assert (line["status"], line["n_analytes"]) == ("too_far_apart", 2)
+    assert "P1|BL" not in far.mdata["serum"].obs_names
+    assert "P1|BL" in far.mdata["counts"].obs_names
 
 
 def test_the_inputs_stay_as_they_are() -> None:
@@ -105,7 +120,7 @@ def test_the_file_keeps_everything_and_its_bytes(tmp_path: Path) -> None:
     assert again["counts"].obs["AVISIT"].tolist() == ["BL", "M2", "M12", "BL"]
     report = again.uns["join_report"].reset_index(drop=True)
     for column in REPORT:
-        assert report[column].tolist() == REPORT[column].tolist()
+        assert report[column].equals(REPORT[column].astype(report[column].dtype))
 
 
 def test_data_that_cannot_be_linked() -> None:

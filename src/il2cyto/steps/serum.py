@@ -281,12 +281,7 @@ def public_assay(study: Study, found: StudyAssay | None) -> StudyAssay | None:
     if found is None or found.assay is None:
         return found
     assay = found.assay
-    codes = {
-        column: {
-            word: f"plate {code}" for word, code in word_codes(column, assay.wells[column].unique(), study).items()
-        }
-        for column in ("analyte", "unit")
-    }
+    codes = {column: word_codes(column, assay.wells[column].unique(), study) for column in ("analyte", "unit")}
     visits = {row.sample: f"{row.subject}|{row.visit}" for row in study.wells if row.subject and row.visit}
     others = [name for name in dict.fromkeys(assay.wells["sample"]) if name not in visits]
     names = {name: f"sample {number}" for number, name in enumerate(others, start=1)} | visits
@@ -335,9 +330,10 @@ def assay_findings(study: Study, found: StudyAssay | None) -> tuple[Finding, ...
     curves = found.assay.curves if found.assay is not None else None
     for row in curves[curves["status"] == "failed"].to_dict("records") if curves is not None else ():
         note = f"{row['plate']}: {row['analyte']}: the curve failed: {row['reason']}"
-        findings.append(
-            Finding(
-                "notice", "serum", None, "curve failed", note, note, "look at its picture in the report", "plates/1"
-            )
-        )
+        remedy = "look at its picture in the report"
+        findings.append(Finding("notice", "serum", None, "curve failed", note, note, remedy, "plates/1"))
+    for column, word, code in found.codes:
+        note = f"a word of the plates ({column}) that is not known to name no patient: results call it {code!r}"
+        remedy = "list it under `words:` in study.yaml to let results carry it"
+        findings.append(Finding("notice", "serum", None, "word", note, f"{note}; it is {word!r}", remedy, "plates/1"))
     return tuple(findings)
