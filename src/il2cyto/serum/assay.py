@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from il2cyto.errors import TableError
-from il2cyto.serum.controls import control_table, drift_table
+from il2cyto.serum.controls import control_table, drift_table, shared_errors
 from il2cyto.serum.fit import CurveFit, fit_curve
 from il2cyto.serum.limits import CurveLimits, curve_limits
 from il2cyto.serum.plates.maps import suspicious_standards
@@ -128,9 +128,11 @@ def quantify(
     table = pd.DataFrame(samples, columns=list(SAMPLE_COLUMNS))
     controls = control_table(wells[wells["type"] == CONTROL], table, settings)
     unknown = table[table["type"] == SAMPLE].drop(columns="type").reset_index(drop=True)
+    standards = _standard_table(groups, fits, limits, odd)
+    notes += shared_errors(standards)
     return Assay(
         curves=_curve_table(groups, fits, limits),
-        standards=_standard_table(groups, fits, limits, odd),
+        standards=standards,
         samples=unknown,
         controls=controls,
         drift=drift_table(table, settings),

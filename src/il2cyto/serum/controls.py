@@ -16,6 +16,8 @@ CONTROL_COLUMNS: Final = (
     "plate", "sample", "analyte", "unit", "expected", "observed", "bias_percent", "cv_percent", "within", "note",
 )  # fmt: skip
 DRIFT_COLUMNS: Final = ("analyte", "sample", "plate", "observed", "mean", "n_plates", "deviation_percent", "warning")
+#: Analytes, and the share of them, that must miss a standard the same way, and by how many percent in the median.
+_LEAST_ANALYTES, _SHARED, _OFF = 5, 0.9, 15.0
 #: Plates on which a sample must be, to tell of drift.
 _PLATES = 2
 
@@ -43,6 +45,27 @@ def control_table(wells: pd.DataFrame, samples: pd.DataFrame, settings: AssaySet
             | {"expected": wanted, "observed": observed, "bias_percent": bias, "within": within, "note": note}
         )
     return pd.DataFrame(rows, columns=list(CONTROL_COLUMNS))
+
+
+def shared_errors(standards: pd.DataFrame) -> list[str]:
+    """Return a sentence for each standard of a plate that all analytes read too high, or all too low.
+
+    One analyte misses a standard because its curve does; nearly all miss it the same way because it was made wrongly.
+    """
+    known = standards[np.isfinite(standards["recovery_percent"]) & (standards["recovery_percent"] > 0)]
+    rank = known.groupby(["plate", "analyte"])["expected"].rank()
+    told = []
+    for (plate, number), own in known.groupby([known["plate"], rank], sort=True):
+        logs = np.log(own["recovery_percent"].to_numpy(dtype=np.float64) / 100)
+        high = int((logs > 0).sum())
+        off = 100 * (np.exp(np.median(logs)) - 1)
+        if logs.size >= _LEAST_ANALYTES and max(high, logs.size - high) >= _SHARED * logs.size and abs(off) > _OFF:
+            side = "high" if off > 0 else "low"
+            told.append(
+                f"standard {number:g} from the lowest of {plate} reads {abs(off):.0f} % too {side}, "
+                f"{max(high, logs.size - high)} of {logs.size} analytes alike: an error of dilution or pipetting?"
+            )
+    return told
 
 
 def drift_table(samples: pd.DataFrame, settings: AssaySettings) -> pd.DataFrame:
