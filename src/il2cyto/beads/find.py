@@ -59,8 +59,8 @@ def find_beads(
     """Find the populations of beads.
 
     Groups are the densest places of log scatter, each as an ellipse of 97.5 % around them with a robust covariance;
-    the beads of a group are the peaks of its log dye, divided in the valleys: as many as most
-    widths of smoothing leave.
+    the beads of a group are the peaks of its log dye, divided in the valleys: as many as most widths of
+    smoothing leave.
 
     Parameters
     ----------
@@ -74,9 +74,7 @@ def find_beads(
     GateError
         If there are fewer groups or another number of peaks than the kit has; the message says how many were found.
     """
-    known = (forward > 0) & (side > 0) & (dye > 0)
-    scatter = np.log10(np.stack([forward[known], side[known]], axis=1))
-    dyes = np.log10(dye[known])
+    _, scatter, dyes = _logarithms(forward, side, dye)
     if len(scatter) < 30 * sum(n_beads):
         raise GateError(f"{len(scatter)} events; {sum(n_beads)} beads need at least {30 * sum(n_beads)}")
     centres, covariances = _groups(scatter, len(n_beads))
@@ -91,9 +89,7 @@ def assign_beads(
 ) -> NDArray[np.int64]:
     """Return the bead of each event, counted through the groups, or -1 for what is none; shape ``(n,)``."""
     found = np.full(forward.shape, -1, dtype=np.int64)
-    known = (forward > 0) & (side > 0) & (dye > 0)
-    scatter = np.log10(np.stack([forward[known], side[known]], axis=1))
-    dyes = np.log10(dye[known])
+    known, scatter, dyes = _logarithms(forward, side, dye)
     member = _nearest(scatter, gates.centres, gates.covariances)
     inside = np.full(dyes.shape, -1, dtype=np.int64)
     first = 0
@@ -104,6 +100,14 @@ def assign_beads(
         first += lower.size
     found[known] = inside
     return found
+
+
+def _logarithms(
+    forward: NDArray[np.float64], side: NDArray[np.float64], dye: NDArray[np.float64]
+) -> tuple[NDArray[np.bool_], NDArray[np.float64], NDArray[np.float64]]:
+    """Which events have logarithms, and those of their scatter and their dye."""
+    known = (forward > 0) & (side > 0) & (dye > 0)
+    return known, np.log10(np.stack([forward[known], side[known]], axis=1)), np.log10(dye[known])
 
 
 def _groups(scatter: NDArray[np.float64], wanted: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

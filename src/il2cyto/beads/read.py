@@ -13,7 +13,7 @@ import numpy as np
 from il2cyto.beads.find import BeadGates, assign_beads, find_beads, separation
 from il2cyto.errors import GateError, ParameterError, did_you_mean
 from il2cyto.fcs import read_fcs
-from il2cyto.serum.plates.wells import BLANK, SAMPLE, STANDARD, Plate, sample_type, wells_table
+from il2cyto.serum.plates.wells import BLANK, STANDARD, Plate, sample_type, wells_table
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -168,8 +168,7 @@ def bead_plate(
 
 def _from_name(name: str) -> tuple[str, str, str]:
     stem = name.rsplit(".", 1)[0]
-    kind, level = sample_type(stem)
-    return stem, kind if kind != SAMPLE else SAMPLE, level
+    return stem, *sample_type(stem)
 
 
 def _expected(kind: str, level: str, top: float, dilution: float, top_level: int) -> float:

@@ -47,8 +47,8 @@ def serum(
     """
     from il2cyto.cli.run import say
     from il2cyto.errors import Il2CytoError, TableError
-    from il2cyto.provenance import write_text
     from il2cyto.serum import AssaySettings, Plate, quantify, read_kit, read_plate, read_plate_map, with_kit, with_map
+    from il2cyto.steps.outputs import write_assay
 
     standards = read_kit(kit) if kit is not None else None
     layout = read_plate_map(wells) if wells is not None else None
@@ -82,7 +82,5 @@ def serum(
     for note in assay.notes:
         say(f"notice   {note}")
     if out is not None:
-        for name in ("curves", "standards", "samples", "controls", "drift"):
-            table = getattr(assay, name)
-            write_text(out / f"serum_{name}.csv", table.to_csv(index=False, lineterminator="\n"))
+        write_assay(assay, out)
     raise typer.Exit(1 if failed or (assay.curves["status"] == "failed").any() else 0)

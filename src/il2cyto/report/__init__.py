@@ -1,7 +1,6 @@
 """The report of a study as one self-contained page, and the plain data of its pictures."""
 
-from il2cyto.report.curves import AssayTables
-from il2cyto.report.inputs import Arm, ReportInputs, Visit
+from il2cyto.report.inputs import Arm, AssayTables, ReportInputs, Visit
 from il2cyto.report.page import build_report, write_report
 from il2cyto.report.plotdata import axis_ticks, gate_picture, picture_range
 

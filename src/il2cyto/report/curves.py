@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pandas as pd
 
+from il2cyto.report.inputs import AssayTables
 from il2cyto.report.numbers import three_digits, words
 from il2cyto.report.tables import TextTable
 from il2cyto.serum.logistic import NAMES, Logistic
@@ -46,17 +47,6 @@ class AssaySection:
     plots: tuple[CurvePlot, ...]
     controls: TextTable | None
     drift: TextTable | None
-
-
-@dataclass(frozen=True, eq=False)
-class AssayTables:
-    """Tables of an assay as a run writes them, and the readings of its standards."""
-
-    curves: pd.DataFrame
-    standards: pd.DataFrame
-    controls: pd.DataFrame
-    drift: pd.DataFrame
-    readings: pd.DataFrame
 
 
 def summarise_assay(tables: AssayTables) -> AssaySection:

@@ -10,7 +10,6 @@ import pandas as pd
 
 from il2cyto.errors import TableError
 from il2cyto.gating import GatingStrategy
-from il2cyto.report.curves import AssayTables
 
 COUNT_COLUMNS = (
     "subject", "arm", "diagnosis", "visit", "tube", "tube_id", "n_tubes", "strategy", "population", "name",
@@ -47,6 +46,17 @@ class Visit:
     label: str
     number: float
     scheduled: bool = True
+
+
+@dataclass(frozen=True, eq=False)
+class AssayTables:
+    """Tables of an assay as a run writes them, and the readings of its standards."""
+
+    curves: pd.DataFrame
+    standards: pd.DataFrame
+    controls: pd.DataFrame
+    drift: pd.DataFrame
+    readings: pd.DataFrame
 
 
 @dataclass(frozen=True)

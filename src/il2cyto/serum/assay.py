@@ -14,6 +14,7 @@ from il2cyto.errors import TableError
 from il2cyto.serum.controls import control_table, drift_table, shared_errors
 from il2cyto.serum.fit import CurveFit, fit_curve
 from il2cyto.serum.limits import CurveLimits, curve_limits
+from il2cyto.serum.logistic import NAMES
 from il2cyto.serum.plates.maps import suspicious_standards
 from il2cyto.serum.plates.wells import BLANK, CONTROL, SAMPLE, STANDARD
 from il2cyto.serum.pool import pool_fits
@@ -31,6 +32,8 @@ STANDARD_COLUMNS: Final = (
     "plate", "analyte", "unit", "expected", "n_readings", "mean_signal", "observed", "recovery_percent", "cv_percent",
     "within", "note",
 )  # fmt: skip
+#: Tables of an assay that a person reads, by the names of their files.
+TABLES: Final = ("curves", "standards", "samples", "controls", "drift")
 ACCEPTED, FAILED, REPORTED = "accepted", "failed", "reported"
 
 
@@ -66,6 +69,15 @@ class Assay:
     fits: dict[tuple[str, str], CurveFit]
     wells: pd.DataFrame
     notes: tuple[str, ...]
+
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """Return what a person reads of it, by the names of the files ``serum_NAME.csv``."""
+        return {name: getattr(self, name) for name in TABLES}
+
+
+def standard_readings(wells: pd.DataFrame) -> pd.DataFrame:
+    """Return the wells of standards and blanks that curves are fitted to, of the table `Assay.wells`."""
+    return wells[wells["type"].isin([STANDARD, BLANK]) & (wells["left_out"] == "")]
 
 
 def quantify(
@@ -110,8 +122,9 @@ def quantify(
         (str(plate), str(analyte)): own for (plate, analyte), own in wells.groupby(["plate", "analyte"], sort=False)
     }
     fits: dict[tuple[str, str], CurveFit] = {}
+    readings = {key: _standards(own) for key, own in groups.items()}
     for key, own in groups.items():
-        x, y = _standards(own)
+        x, y = readings[key]
         if x.size or (own["type"] == STANDARD).any():
             fits[key] = fit_curve(
                 x, y, model=settings.model, scale=settings.scale, theta=settings.theta,
@@ -121,7 +134,7 @@ def quantify(
             done(f"{key[0]}, {key[1]}")
     if settings.pool:
         fits = _pooled(fits)
-    limits = {key: curve_limits(fit, *_standards(groups[key]), settings.acceptance) for key, fit in fits.items()}
+    limits = {key: curve_limits(fit, *readings[key], settings.acceptance) for key, fit in fits.items()}
     samples: list[dict[str, Any]] = []
     for key, own in groups.items():
         samples += sample_rows(own, fits.get(key), limits.get(key), settings)
@@ -178,7 +191,7 @@ def _left_out(wells: pd.DataFrame, odd: dict[tuple[str, str], str], settings: As
 
 
 def _standards(own: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    used = own[own["type"].isin([STANDARD, BLANK]) & (own["left_out"] == "")]
+    used = standard_readings(own)
     return used["expected"].to_numpy(dtype=np.float64), used["signal"].to_numpy(dtype=np.float64)
 
 
@@ -198,13 +211,9 @@ def _curve_table(
     rows: list[dict[str, Any]] = []
     for key, own in groups.items():
         row: dict[str, Any] = {
-            "plate": key[0],
-            "analyte": key[1],
-            "unit": own["unit"].iloc[0],
-            "reason": "",
-            "lod_reason": "",
-        }
-        row["n_left_out"] = int((own["left_out"] != "").sum())
+            "plate": key[0], "analyte": key[1], "unit": own["unit"].iloc[0], "reason": "", "lod_reason": "",
+            "n_left_out": int((own["left_out"] != "").sum()),
+        }  # fmt: skip
         if key not in fits:
             given = own["value"].notna().any() or (own["side"] != "").any()
             why = "" if given else "no standards and no concentrations"
@@ -217,7 +226,7 @@ def _curve_table(
             lod=limit.lod, lod_reason=limit.lod_reason, lloq=limit.lloq, uloq=limit.uloq,
         )  # fmt: skip
         if fit.curve is not None:
-            row.update({name: getattr(fit.curve, name) for name in ("a", "b", "c", "d", "g", "scale")})
+            row.update({name: getattr(fit.curve, name) for name in (*NAMES, "scale")})
             row.update({f"se_{name}": value for name, value in fit.standard_errors.items()})
         rows.append(row)
     return pd.DataFrame(rows, columns=list(CURVE_COLUMNS))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pandas as pd
 
+from il2cyto.serum.plates.wells import CONTROL
 from il2cyto.serum.values import NONE
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def control_table(wells: pd.DataFrame, samples: pd.DataFrame, settings: AssaySet
     """
     expected = wells.groupby(["plate", "sample", "analyte"])["expected"].first()
     rows: list[dict[str, Any]] = []
-    for row in samples[samples["type"] == "QC"].to_dict("records"):
+    for row in samples[samples["type"] == CONTROL].to_dict("records"):
         wanted = float(expected.get((row["plate"], row["sample"], row["analyte"]), np.nan))
         inside = row["censor"] == NONE and not np.isnan(row["value"])
         # a control is made up in the well: what it should hold is what the curve reads, before dilution is put right

@@ -23,6 +23,7 @@ PROPORTIONAL: Final = 1.0
 _G_RANGE: Final = (0.05, 20.0)
 #: A slope is held between these.
 _B_RANGE: Final = (0.1, 15.0)
+_NO_START: Final = "no start led to a curve"
 _ROUNDS: Final = 30
 #: Weights have settled when no fitted signal changes by more than this share.
 _SETTLED: Final = 1e-8
@@ -140,12 +141,8 @@ def fit_curve(
     if model not in MODELS or scale not in (LINEAR, LOG):
         raise ParameterError(f"model {model!r} on the scale {scale!r}: wants one of {', '.join(MODELS)}, linear or log")
     levels = np.unique(x[x > 0])
-    failed = CurveFit(
-        None, "" if model == "auto" else model, np.full((5, 5), np.nan), math.nan, math.nan, 0, levels.size, x.size,
-        math.nan,
-    )  # fmt: skip
-    n_parameters = 4 if model in ("4PL", "auto") else 5
-    if levels.size < max(least_levels, n_parameters - 1):
+    failed = _no_curve("" if model == "auto" else model, x)
+    if levels.size < max(least_levels, n_parameters(model) - 1):
         return replace(failed, reason=f"{levels.size} levels with readings; a curve needs {least_levels}")
     if scale == LOG and (y <= 0).any():
         return replace(failed, reason=f"{int((y <= 0).sum())} readings of 0 or less have no logarithm")
@@ -155,17 +152,27 @@ def fit_curve(
     fits = [
         found
         for name in (("4PL", "5PL") if model == "auto" else (model,))
-        if x.size > (4 if name == "4PL" else 5)
+        if x.size > n_parameters(name)
         for found in [_fit(x, y, name, scale, theta)]
         if found.curve is not None
     ]
     if not fits:
-        return replace(failed, reason="no start led to a curve")
+        return replace(failed, reason=_NO_START)
     best = fits[0]
     if len(fits) > 1 and fits[1].aicc < best.aicc - 2:
         best = fits[1]
-    problem = _problem(best, x, y)
+    problem = _problem(best, x)
     return replace(best, curve=None, reason=problem) if problem else best
+
+
+def n_parameters(model: str) -> int:
+    """Return the number of parameters of a model; that of the smaller one for ``auto``."""
+    return 5 if model == "5PL" else 4
+
+
+def _no_curve(model: str, x: NDArray[np.float64]) -> CurveFit:
+    n_levels = int(np.unique(x[x > 0]).size)
+    return CurveFit(None, model, np.full((5, 5), np.nan), math.nan, math.nan, 0, n_levels, x.size, math.nan)
 
 
 def _readings(concentration: ArrayLike, signal: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -215,7 +222,7 @@ def _fit(x: NDArray[np.float64], y: NDArray[np.float64], model: str, scale: str,
             if found is not None and (best is None or found[0] < best[0] * (1 - 1e-9)):
                 best = (*found, sign)
     if best is None:
-        return CurveFit(None, model, np.full((5, 5), np.nan), math.nan, theta, 0, 0, x.size, math.nan)
+        return _no_curve(model, x)
     _, parameters, sign = best
     for _ in range(_ROUNDS if scale == LINEAR and theta != 0 else 0):
         fitted = _values(parameters, x, sign)
@@ -285,7 +292,7 @@ def _solve(
     sign: int,
 ) -> tuple[float, NDArray[np.float64]] | None:
     """Weighted least squares over ``a, log b, log c, d`` and, with five parameters, ``log g``."""
-    free = 5 if model == "5PL" else 4
+    free = n_parameters(model)
     positive = x[x > 0]
     reach = float(np.ptp(value))
     bounds = (
@@ -335,7 +342,7 @@ def _described(
     theta: float,
     sign: int,
 ) -> CurveFit:
-    free = 5 if model == "5PL" else 4
+    free = n_parameters(model)
     straight = _curve(parameters, sign)
     residual = (value - straight.signal(x)) / spread
     df = x.size - free
@@ -359,11 +366,11 @@ def _described(
     )
 
 
-def _problem(fit: CurveFit, x: NDArray[np.float64], y: NDArray[np.float64]) -> str:
+def _problem(fit: CurveFit, x: NDArray[np.float64]) -> str:
     """Why a fit that converged is no standard curve, or empty."""
     curve = fit.curve
     if curve is None:
-        return "no start led to a curve"
+        return _NO_START
     ends = curve.signal(np.array([x[x > 0].min(), x.max()]))
     change = abs(float(ends[1] - ends[0]))
     noise = float(np.mean(fit.spread(ends)))

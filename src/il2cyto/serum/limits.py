@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from il2cyto.serum.fit import CurveFit
+    from il2cyto.serum.logistic import Logistic
 
 #: Columns of the table of levels.
 LEVEL_COLUMNS = ("expected", "n_readings", "mean_signal", "observed", "recovery_percent", "cv_percent", "within")
@@ -106,10 +107,10 @@ def curve_limits(
     x, y = np.asarray(concentration, dtype=np.float64), np.asarray(signal, dtype=np.float64)
     known = np.isfinite(x) & np.isfinite(y)
     x, y = x[known], y[known]
-    if fit.curve is None:
-        return CurveLimits(math.nan, math.nan, math.nan, _levels(fit, x, y, rules), fit.reason, fit.reason)
     levels = _levels(fit, x, y, rules)
-    lod, lod_reason = _lod(fit, y[x == 0], rules)
+    if fit.curve is None:
+        return CurveLimits(math.nan, math.nan, math.nan, levels, fit.reason, fit.reason)
+    lod, lod_reason = _lod(fit.curve, y[x == 0], rules)
     expected = levels["expected"].to_numpy()
     as_end = _within(levels, rules.recovery_ends, rules.cv_ends)
     as_inner = levels["within"].to_numpy()
@@ -117,9 +118,9 @@ def curve_limits(
     best: tuple[int, int] | None = None
     for first in np.flatnonzero(as_end & above):
         for last in np.flatnonzero(as_end):
-            inside = as_inner[first : last + 1].copy()
             if last < first:
                 continue
+            inside = as_inner[first : last + 1].copy()
             inside[0] = inside[-1] = True
             enough = inside.size >= rules.least_levels and 100 * inside.mean() >= rules.share
             if enough and (best is None or last - first > best[1] - best[0]):
@@ -160,14 +161,12 @@ def _within(levels: pd.DataFrame, recovery: float, cv: float) -> np.ndarray:
     return (recovered & repeated).to_numpy(dtype=bool)
 
 
-def _lod(fit: CurveFit, blanks: np.ndarray, rules: Acceptance) -> tuple[float, str]:
-    if fit.curve is None:
-        return math.nan, fit.reason
+def _lod(curve: Logistic, blanks: np.ndarray, rules: Acceptance) -> tuple[float, str]:
     if blanks.size < 2:
         return math.nan, f"{blanks.size} blank readings; their spread needs 2 or more"
-    up = 1 if fit.curve.rises else -1
+    up = 1 if curve.rises else -1
     signal = float(blanks.mean() + up * rules.lod_sd * blanks.std(ddof=1))
-    found = float(fit.curve.concentration(signal))
+    found = float(curve.concentration(signal))
     if not math.isfinite(found):
         return math.nan, "the blanks read as high as the highest standard"
     if found == 0:

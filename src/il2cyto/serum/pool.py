@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from il2cyto.serum.fit import n_parameters
 from il2cyto.serum.logistic import Logistic
 
 if TYPE_CHECKING:
@@ -33,8 +34,7 @@ def pool_fits(fits: Sequence[CurveFit]) -> list[CurveFit]:
     Parameters
     ----------
     fits
-        One per plate, of one analyte and scale; those without a curve, and those of another model than most,
-        are
+        One per plate, of one analyte and scale; those without a curve, and those of another model than most, are
         returned as they are. With fewer than three others nothing is pooled.
 
     References
@@ -49,7 +49,7 @@ def pool_fits(fits: Sequence[CurveFit]) -> list[CurveFit]:
     chosen = {i: curve for i, curve in curves.items() if _kind(fits[i], curve) == kind}
     if len(chosen) < LEAST_PLATES:
         return list(fits)
-    free = 5 if kind[0] == "5PL" else 4
+    free = n_parameters(kind[0])
     means = np.array([_parameters(curve)[:free] for curve in chosen.values()])
     errors = np.array([_covariance(fits[i], curve)[:free, :free] for i, curve in chosen.items()])
     posterior, spreads = _population(means, errors)

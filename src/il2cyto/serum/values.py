@@ -31,6 +31,12 @@ class Concentration:
     uloq: float
 
 
+def plain_number(text: str) -> float | None:
+    """Return the finite number that a text is in decimal notation, or ``None``."""
+    number = float(text) if _NUMBER.fullmatch(text) else math.inf
+    return number if math.isfinite(number) else None
+
+
 def read_number(text: str, what: str) -> float:
     """Read a plain decimal number.
 
@@ -39,10 +45,9 @@ def read_number(text: str, what: str) -> float:
     ValueError
         If `text` is anything else; a decimal comma is named as such.
     """
-    if _NUMBER.fullmatch(text):
-        number = float(text)
-        if math.isfinite(number):
-            return number
+    number = plain_number(text)
+    if number is not None:
+        return number
     if "," in text:
         raise ValueError(f"{what} {text!r} has a comma: write the decimal point, and no separator of thousands")
     raise ValueError(f"{what} {text!r} is no number; a value may be 3.2, <2.4, >5000, OOR <, OOR >, or missing (---)")

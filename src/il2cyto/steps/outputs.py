@@ -19,6 +19,7 @@ GROWING = (LOG, "audit.jsonl")
 if TYPE_CHECKING:
     import pandas as pd
 
+    from il2cyto.serum import Assay
     from il2cyto.steps.run import Tables
 
 
@@ -93,8 +94,15 @@ def write_outputs(
     write_text(out / MANIFEST, json.dumps(whole, indent=1, sort_keys=True, ensure_ascii=False))
 
 
+def write_assay(assay: Assay, out: Path) -> None:
+    """Write the tables of an assay as ``serum_NAME.csv``."""
+    for name, table in assay.tables().items():
+        write_table(table, out / f"serum_{name}.csv")
+
+
 def _write_serum(out: Path, tables: Tables) -> None:
     """Write the serum values, and what the plates say where there are any."""
+    from il2cyto.serum.assay import TABLES
     from il2cyto.visits.files import write_anndata
 
     if tables.serum is not None:
@@ -102,12 +110,11 @@ def _write_serum(out: Path, tables: Tables) -> None:
     else:
         (out / "serum.h5ad").unlink(missing_ok=True)
     assay = tables.assay.assay if tables.assay is not None else None
-    for name in ("curves", "standards", "samples", "controls", "drift"):
-        path = out / f"serum_{name}.csv"
-        if assay is not None:
-            write_table(getattr(assay, name), path)
-        else:
-            path.unlink(missing_ok=True)
+    if assay is not None:
+        write_assay(assay, out)
+    else:
+        for name in TABLES:
+            (out / f"serum_{name}.csv").unlink(missing_ok=True)
 
 
 def _hashes(out: Path) -> dict[str, str]:

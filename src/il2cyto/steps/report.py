@@ -61,12 +61,12 @@ def report_inputs(out: Path, study: Study, tables: Tables, manifest: Mapping[str
 
 def _assay(tables: Tables) -> AssayTables | None:
     from il2cyto.report import AssayTables
+    from il2cyto.serum.assay import standard_readings
 
     if tables.assay is None or tables.assay.assay is None:
         return None
     assay = tables.assay.assay
-    used = assay.wells[assay.wells["type"].isin(["S", "B"]) & (assay.wells["left_out"] == "")]
-    readings = used[["plate", "analyte", "expected", "signal"]]
+    readings = standard_readings(assay.wells)[["plate", "analyte", "expected", "signal"]]
     return AssayTables(assay.curves, assay.standards, assay.controls, assay.drift, readings)
 
 

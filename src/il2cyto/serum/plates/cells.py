@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import Final
 
 from il2cyto.errors import TableError
-from il2cyto.serum.values import MISSING
+from il2cyto.serum.values import MISSING, plain_number
 
 #: No export of a plate is larger.
 _MOST_BYTES: Final = 64 * 1024 * 1024
 #: What programs write where nothing was measured, besides `MISSING`.
 _NOT_MEASURED: Final = MISSING | {"n/a", "none", "#n/a", "-", "***", "nd", "n.d."}
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _COMMA = re.compile(r"[<>]?\s*[+-]?\d+,\d+([eE][+-]?\d+)?")
 _POINT = re.compile(r"[<>]?\s*[+-]?\d*\.\d+([eE][+-]?\d+)?")
 _THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?")
@@ -79,8 +78,9 @@ def read_cell(text: str) -> tuple[float, str]:
     text = text.removeprefix("*").strip()
     if _THOUSANDS.fullmatch(text):
         text = text.replace(",", "")
-    if _NUMBER.fullmatch(text) and math.isfinite(float(text)):
-        return float(text), side
+    number = plain_number(text)
+    if number is not None:
+        return number, side
     raise ValueError(f"{text!r} is no number")
 
 

@@ -65,7 +65,6 @@ def with_map(plate: Plate, table: pd.DataFrame, name: str = "plate map") -> Plat
     """
     wells = plate.wells.copy()
     by = "well" if "well" in table else "sample"
-    matched = pd.Series(False, index=wells.index)
     missing: list[str] = []
     for row in table.to_dict("records"):
         here = wells[by] == row[by]
@@ -76,7 +75,6 @@ def with_map(plate: Plate, table: pd.DataFrame, name: str = "plate map") -> Plat
         if not here.any():
             missing.append(str(row[by]))
             continue
-        matched |= here
         sample = row.get("sample") or None
         if sample is not None and by == "well":
             wells.loc[here, "sample"] = sample

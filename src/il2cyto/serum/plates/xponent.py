@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -53,11 +54,13 @@ def read_xponent(rows: list[list[str]], name: str) -> Plate:
     }
     found: list[dict[str, Any]] = []
     for row in signal.rows:
+        signals = dict(zip(signal.header, row, strict=False))
+        own = {kind: block.get(row[0], {}) for kind, block in others.items()}
         well, sample = well_name(row[0]), row[1]
         kind, level = sample_type(sample)
-        dilution = _number(others.get(_DILUTION, {}).get(row[0], {}).get(_DILUTION, ""), name, row[0], _DILUTION)
+        dilution = _number(own.get(_DILUTION, {}).get(_DILUTION, ""), name, row[0], _DILUTION)
         for analyte in analytes:
-            reported = others.get(_RESULT, {}).get(row[0], {}).get(analyte, "")
+            reported = own.get(_RESULT, {}).get(analyte, "")
             value, side = _cell(reported, name, row[0], analyte)
             found.append(
                 {
@@ -68,10 +71,8 @@ def read_xponent(rows: list[list[str]], name: str) -> Plate:
                     "level": level,
                     "analyte": analyte,
                     "unit": units.get(analyte, ""),
-                    "signal": _number(row[2 + analytes.index(analyte)], name, row[0], analyte),
-                    "bead_count": _number(
-                        others.get(_COUNT, {}).get(row[0], {}).get(analyte, ""), name, row[0], analyte
-                    ),
+                    "signal": _number(signals.get(analyte, ""), name, row[0], analyte),
+                    "bead_count": _number(own.get(_COUNT, {}).get(analyte, ""), name, row[0], analyte),
                     "dilution": 1.0 if kind in (STANDARD, BLANK) and dilution != dilution else dilution,
                     "expected": 0.0 if kind == BLANK else expected.get((sample, analyte), float("nan")),
                     "reported": reported,
@@ -80,11 +81,8 @@ def read_xponent(rows: list[list[str]], name: str) -> Plate:
                 }
             )
     curves, notes = _curves(blocks.get("Analysis Coefficients"), analytes)
-    notes += (
-        [f"{row[0]}: {row[2]}" for row in blocks["Warnings/Errors"].rows if len(row) > 2]
-        if "Warnings/Errors" in blocks
-        else []
-    )
+    warnings = blocks.get("Warnings/Errors")
+    notes += [f"{row[0]}: {row[2]}" for row in warnings.rows if len(row) > 2] if warnings else []
     return Plate(wells_table(found, name), "xPONENT", curves, tuple(notes))
 
 
@@ -93,8 +91,7 @@ def _blocks(rows: list[list[str]], name: str) -> dict[str, _Block]:
     starts = [i for i, row in enumerate(rows) if row and row[0] == _MARK]
     for start, end in zip(starts, [*starts[1:], len(rows)], strict=True):
         inside = [row for row in rows[start + 1 : end] if any(row)]
-        if next((i for i, row in enumerate(inside) if row[0].startswith("-- CRC")), None) is not None:
-            inside = inside[: next(i for i, row in enumerate(inside) if row[0].startswith("-- CRC"))]
+        inside = list(itertools.takewhile(lambda row: not row[0].startswith("-- CRC"), inside))
         if inside and len(rows[start]) > 1:
             if rows[start][1] in blocks:
                 raise TableError(f"{name}: has two blocks {rows[start][1]!r}; give one plate a file")
