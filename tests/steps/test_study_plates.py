@@ -10,9 +10,10 @@ import pandas as pd
 import pytest
 
 from il2cyto.errors import StudyError, TableError
-from il2cyto.serum import Logistic, read_serum
+from il2cyto.serum import Acceptance, AssaySettings, Logistic, fit, read_serum
+from il2cyto.serum.logistic import LINEAR, LOG
+from il2cyto.serum.plates.wells import BLANK, CONTROL, SAMPLE, STANDARD
 from il2cyto.steps.serum import (
-    acceptance_names,
     assay_findings,
     assay_settings,
     flag_drug,
@@ -21,7 +22,8 @@ from il2cyto.steps.serum import (
     serum_rows,
 )
 from il2cyto.study import read_study
-from il2cyto.study.plates import RULES
+from il2cyto.study.plates import MODELS, RULES, SCALES
+from il2cyto.study.wells import TYPES
 
 STUDY = """\
 study: S1
@@ -152,7 +154,12 @@ def test_wrong_wells(folder: Path) -> None:
 
 
 def test_rules_of_a_study_are_those_of_the_assay(folder: Path) -> None:
-    assert acceptance_names() == frozenset(RULES)
+    own = {field.name for field in fields(AssaySettings)} - {"model", "scale", "pool", "acceptance"}
+    renamed = {"cv": "standard_cv", "cv_ends": "standard_cv_ends", "least_levels": "levels_in_range"}
+    limits = {renamed.get(field.name, field.name) for field in fields(Acceptance)}
+    assert frozenset(own | limits) == frozenset(RULES)
+    assert (MODELS, set(SCALES)) == (fit.MODELS, {LINEAR, LOG})
+    assert set(TYPES) == {STANDARD, BLANK, CONTROL, SAMPLE}
     study = read_study(folder / "study.yaml")
     settings = assay_settings(study.plates)
     assert (settings.acceptance.recovery, settings.least_levels) == (15.0, 5)

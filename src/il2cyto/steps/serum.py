@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -24,7 +24,7 @@ from il2cyto.serum import (
 from il2cyto.serum.plates.wells import SAMPLE, sample_type, well_name
 from il2cyto.steps.failures import Finding
 from il2cyto.steps.words import word_codes
-from il2cyto.study.assays import Plates
+from il2cyto.study.assays import Plates, WellRow
 from il2cyto.study.model import Study
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def run_assay(study: Study, *, stage: Callable[[str], None] | None = None) -> St
     notices: list[tuple[str, str]] = []
     kit = read_kit(study.plates.kit[1]) if study.plates.kit is not None else None
     wells = _well_map(study)
-    for role, plate in _read(study, failed):
+    for role, plate in _read(study, study.plates, failed):
         try:
             mapped = with_map(plate, _own_rows(wells, plate), study.files.get("wells", "wells"))
             found.append(with_kit(mapped, kit) if kit is not None else mapped)
@@ -103,7 +103,7 @@ def run_assay(study: Study, *, stage: Callable[[str], None] | None = None) -> St
     if stage is not None:
         stage(f"standard curves of {sum(plate.wells['analyte'].nunique() for plate in found)} analytes on plates")
     assay = quantify([_numbered(plate, i, found) for i, plate in enumerate(found)], settings)
-    visits = {row.sample: row for row in study.wells if row.subject and row.visit}
+    visits = _of_visits(study)
     samples = assay.samples
     nobody = int(samples.loc[~samples["sample"].isin(visits), ["plate", "sample"]].drop_duplicates().shape[0])
     if nobody:
@@ -118,32 +118,40 @@ def run_assay(study: Study, *, stage: Callable[[str], None] | None = None) -> St
     return StudyAssay(replace(assay, samples=named.reset_index(drop=True)), tuple(failed), tuple(notices))
 
 
+def _of_visits(study: Study) -> dict[str, WellRow]:
+    """Return the samples that stand for a visit, each with a row of it."""
+    return {row.sample: row for row in study.wells if row.subject and row.visit}
+
+
 def _iso(day: date | None) -> str:
     return "" if day is None else day.isoformat()
 
 
-def _read(study: Study, failed: list[tuple[str, Il2CytoError]]) -> list[tuple[str, Plate]]:
+def _read(study: Study, plates: Plates, failed: list[tuple[str, Il2CytoError]]) -> list[tuple[str, Plate]]:
     """Read every file; FCS files of a bead array become one plate."""
-    plates = study.plates
     found: list[tuple[str, Plate]] = []
     beads: list[tuple[str, Path]] = []
-    for number, (_, path) in enumerate(plates.files if plates is not None else (), start=1):
+    for number, (_, path) in enumerate(plates.files, start=1):
         role = f"plates/{number}"
         if path.suffix.lower() == ".fcs":
             beads.append((role, path))
             continue
         try:
-            found.append((role, read_plate(path, values=plates.values if plates is not None else None)))
+            found.append((role, read_plate(path, values=plates.values)))
         except Il2CytoError as error:
             failed.append((role, error))
-    if beads and plates is not None and plates.panel is not None:
-        plate = _bead_plate(study, plates, beads, failed)
+    if beads and plates.panel is not None:
+        plate = _bead_plate(study, plates, plates.panel[1], beads, failed)
         found += [(beads[0][0], plate)] if plate is not None else []
     return found
 
 
 def _bead_plate(
-    study: Study, plates: Plates, files: list[tuple[str, Path]], failed: list[tuple[str, Il2CytoError]]
+    study: Study,
+    plates: Plates,
+    panel_file: Path,
+    files: list[tuple[str, Path]],
+    failed: list[tuple[str, Il2CytoError]],
 ) -> Plate | None:
     from il2cyto.beads import bead_plate, learn_beads, read_bead_panel, read_events
 
@@ -155,14 +163,14 @@ def _bead_plate(
             failed.append((role, error))
     rows = {row.well: row for row in study.wells if row.well}
     layout = {
-        one.name: (row.sample, row.type or "U", row.level or "")
+        one.name: (row.sample, row.type or SAMPLE, row.level or "")
         for one in events
         for row in [rows.get(one.name) or rows.get(one.name.rsplit(".", 1)[0])]
         if row is not None
     }
     try:
-        panel = read_bead_panel(plates.panel[1]) if plates.panel is not None else None
-        if panel is None or not events:
+        panel = read_bead_panel(panel_file)
+        if not events:
             return None
         return bead_plate(events, learn_beads(events, panel), panel, plate="beads", layout=layout)
     except Il2CytoError as error:
@@ -266,12 +274,6 @@ def flag_drug(rows: pd.DataFrame, study: Study, visits: pd.DataFrame) -> pd.Data
     return rows.assign(flags=flags)
 
 
-def acceptance_names() -> frozenset[str]:
-    """Return the names of all rules that ``plates.rules`` can change."""
-    own = {field.name for field in fields(AssaySettings)} - {"model", "scale", "pool", "acceptance"}
-    return frozenset(own | set(_ACCEPTANCE))
-
-
 def public_assay(study: Study, found: StudyAssay | None) -> StudyAssay | None:
     """Return the assay with names that results may carry.
 
@@ -282,7 +284,7 @@ def public_assay(study: Study, found: StudyAssay | None) -> StudyAssay | None:
         return found
     assay = found.assay
     codes = {column: word_codes(column, assay.wells[column].unique(), study) for column in ("analyte", "unit")}
-    visits = {row.sample: f"{row.subject}|{row.visit}" for row in study.wells if row.subject and row.visit}
+    visits = {sample: f"{row.subject}|{row.visit}" for sample, row in _of_visits(study).items()}
     others = [name for name in dict.fromkeys(assay.wells["sample"]) if name not in visits]
     names = {name: f"sample {number}" for number, name in enumerate(others, start=1)} | visits
     names |= {name: name for name in others if sample_type(name)[0] != SAMPLE}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TypeVar
 
 from il2cyto.derive.dosing import COURSE_GAP
@@ -15,7 +15,7 @@ from il2cyto.study.fields import FieldReader
 from il2cyto.study.findings import Findings
 from il2cyto.study.miflowcyt import ITEMS
 from il2cyto.study.model import Arm, BeadLot, ErrorModel, Limits, TubeType, Visit
-from il2cyto.study.paths import STUDY_REMEDY, Roots, below, is_file
+from il2cyto.study.paths import Roots, study_file
 from il2cyto.study.plates import read_plates
 from il2cyto.study.positions import Node, Sequence
 from il2cyto.study.quality import Quality, read_quality
@@ -308,15 +308,12 @@ def _sheets(reader: FieldReader, top: dict[str, Node], folder: Path) -> dict[str
         text = reader.text(node, key) if node is not None else None
         if node is None or text is None:
             continue
-        try:
-            path = below(folder, text, STUDY_REMEDY.split(", or")[0])
-        except ValueError as error:
-            reader.problem(node, key, str(error))
+        absent = "no file is there; give the sheet as .csv or .xlsx below the study folder"
+        found = study_file(reader, node, key, text, folder, absent)
+        if found is None:
             continue
-        if not is_file(path):
-            reader.problem(node, key, "no file is there; give the sheet as .csv or .xlsx below the study folder")
-        elif any(path == other for _, other in sheets.values()):
+        if any(found[1] == other for _, other in sheets.values()):
             reader.problem(node, key, "another sheet is read from this file; give each table its own file")
         else:
-            sheets[key] = (str(PurePosixPath(text)), path)
+            sheets[key] = found
     return sheets

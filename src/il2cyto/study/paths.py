@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from il2cyto.errors import StrategyError
+from il2cyto.study.fields import FieldReader
 from il2cyto.study.model import StrategyRef
 from il2cyto.study.packaged import packaged_strategy
+from il2cyto.study.positions import Node
 
 DATA_REMEDY = "give a path relative to the data root, and set the data root with `data_root:` or --data-root"
-STUDY_REMEDY = "give a path relative to the study folder, or write data:PATH for one below the data root"
+BELOW_STUDY = "give a path relative to the study folder"
+STUDY_REMEDY = f"{BELOW_STUDY}, or write data:PATH for one below the data root"
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,33 @@ def is_file(path: Path) -> bool:
         return path.is_file()
     except (OSError, ValueError):
         return False
+
+
+def study_file(
+    reader: FieldReader, node: Node, where: str, text: str, folder: Path, absent: str
+) -> tuple[str, Path] | None:
+    """Return name and path of a file below the study folder, or ``None`` after a problem was reported.
+
+    Parameters
+    ----------
+    reader
+        Receives the problem.
+    node, where, text
+        Where the path stands, and as what.
+    folder
+        The study folder, resolved.
+    absent
+        Message where no file is there.
+    """
+    try:
+        path = below(folder, text, BELOW_STUDY)
+    except ValueError as error:
+        reader.problem(node, where, str(error))
+        return None
+    if not is_file(path):
+        reader.problem(node, where, absent)
+        return None
+    return str(PurePosixPath(text)), path
 
 
 def strategy_reference(text: str, roots: Roots) -> StrategyRef:

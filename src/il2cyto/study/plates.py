@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Final
 
+from il2cyto.provenance import hash_file
 from il2cyto.study.assays import Plates
 from il2cyto.study.fields import NUMBER, FieldReader
 from il2cyto.study.findings import Findings
 from il2cyto.study.frozen import FrozenMapping
-from il2cyto.study.paths import below, is_file
+from il2cyto.study.paths import BELOW_STUDY, below, is_file, study_file
 from il2cyto.study.positions import Mapping as MappingNode
-from il2cyto.study.positions import Node, Scalar
+from il2cyto.study.positions import Node, Scalar, Sequence
 
 KEYS: Final = ("files",)
 OPTIONAL: Final = ("kit", "values", "beads", "curve", "rules", "drug", "max_days_apart")
@@ -28,7 +28,7 @@ RULES: Final = (
     "recovery", "recovery_ends", "standard_cv", "standard_cv_ends", "share", "levels_in_range", "lod_sd",
 )  # fmt: skip
 _MAY_BE_ZERO: Final = ("theta", "least_beads", "few_beads")
-_STUDY: Final = "give a path relative to the study folder"
+_ABSENT: Final = "no file is there; give a path below the study folder"
 _MOST_FILES: Final = 2000
 
 
@@ -47,10 +47,7 @@ def read_plates(reader: FieldReader, node: Node | None, folder: Path) -> Plates 
     if node is None:
         return None
     given = reader.section(node, "plates", KEYS, OPTIONAL)
-    files: list[tuple[str, Path]] = []
-    if "files" in given:
-        for text, item in zip(*_texts(reader, given["files"]), strict=True):
-            files += _files(reader, item, text, folder)
+    files = _files(reader, given["files"], folder) if "files" in given else []
     if len({path for _, path in files}) < len(files):
         reader.problem(given["files"], "plates.files", "a file is named twice; name each once")
     beads = reader.section(given["beads"], "plates.beads", ("panel", *CHANNELS)) if "beads" in given else {}
@@ -65,8 +62,8 @@ def read_plates(reader: FieldReader, node: Node | None, folder: Path) -> Plates 
     apart = given.get("max_days_apart")
     return Plates(
         files=tuple(files),
-        kit=_one(reader, given["kit"], "plates.kit", folder) if "kit" in given else None,
-        panel=_one(reader, beads["panel"], "plates.beads.panel", folder) if "panel" in beads else None,
+        kit=_one(reader, given, "kit", "plates.kit", folder),
+        panel=_one(reader, beads, "panel", "plates.beads.panel", folder),
         values=reader.choice(given["values"], "plates.values", VALUES) if "values" in given else None,
         channels=FrozenMapping({key: text for key, text in channels.items() if text is not None}),
         model=model or "auto",
@@ -83,31 +80,33 @@ def hash_inputs(plates: Plates, file: str, findings: Findings) -> dict[str, str]
     hashes = {}
     for role, (name, path) in plates.inputs().items():
         try:
-            with path.open("rb") as stream:
-                hashes[role] = hashlib.file_digest(stream, "sha256").hexdigest()
+            hashes[role] = hash_file(path)
         except OSError as error:
             findings.problem(file, None, "plates", name, f"the file cannot be read: {error.strerror}")
     return hashes
 
 
-def _texts(reader: FieldReader, node: Node) -> tuple[list[str], list[Node]]:
-    items: list[Node] = list(getattr(node, "items", ())) if not isinstance(node, MappingNode) else []
+def _files(reader: FieldReader, node: Node, folder: Path) -> list[tuple[str, Path]]:
+    """The files of a list, in its order."""
+    items = node.items if isinstance(node, Sequence) else ()
     if not items:
         reader.problem(node, "plates.files", "give a list of files, for example [serum/plate-1.csv]")
-    texts = [reader.text(item, f"plates.files.{number}") or "" for number, item in enumerate(items, start=1)]
-    return texts, items
+    found: list[tuple[str, Path]] = []
+    for number, item in enumerate(items, start=1):
+        text = reader.text(item, f"plates.files.{number}")
+        if text is not None and "*" in text.rpartition("/")[2]:
+            found += _matching(reader, item, text, folder)
+        elif text is not None:
+            one = study_file(reader, item, "plates.files", text, folder, _ABSENT)
+            found += [one] if one is not None else []
+    return found
 
 
-def _files(reader: FieldReader, node: Node, text: str, folder: Path) -> list[tuple[str, Path]]:
-    """One file, or those that a pattern in the last part of a path names, in the order of their names."""
-    if not text:
-        return []
+def _matching(reader: FieldReader, node: Node, text: str, folder: Path) -> list[tuple[str, Path]]:
+    """The files that a pattern in the last part of a path names, in the order of their names."""
     head, _, last = text.rpartition("/")
-    if "*" not in last:
-        found = _one(reader, node, "plates.files", folder)
-        return [] if found is None else [found]
     try:
-        parent = below(folder, head, _STUDY) if head else folder
+        parent = below(folder, head, BELOW_STUDY) if head else folder
     except ValueError as error:
         reader.problem(node, "plates.files", str(error))
         return []
@@ -118,19 +117,10 @@ def _files(reader: FieldReader, node: Node, text: str, folder: Path) -> list[tup
     return [(str(PurePosixPath(head) / path.name), path) for path in inside]
 
 
-def _one(reader: FieldReader, node: Node, where: str, folder: Path) -> tuple[str, Path] | None:
-    text = reader.text(node, where)
-    if text is None:
-        return None
-    try:
-        path = below(folder, text, _STUDY)
-    except ValueError as error:
-        reader.problem(node, where, str(error))
-        return None
-    if not is_file(path):
-        reader.problem(node, where, "no file is there; give a path below the study folder")
-        return None
-    return str(PurePosixPath(text)), path
+def _one(reader: FieldReader, given: Mapping[str, Node], key: str, where: str, folder: Path) -> tuple[str, Path] | None:
+    node = given.get(key)
+    text = reader.text(node, where) if node is not None else None
+    return study_file(reader, node, where, text, folder, _ABSENT) if node is not None and text is not None else None
 
 
 def _rules(reader: FieldReader, node: Node) -> Mapping[str, float]:
