@@ -109,6 +109,11 @@ def test_what_cannot_be_read(tmp_path: Path, text: str, message: str) -> None:
         read_plate(write(tmp_path, text))
 
 
+def test_a_semicolon_in_a_comment_separates_nothing(tmp_path: Path) -> None:
+    text = "well,sample,analyte,signal,comment\nA1,P1,IL-6,12.5,pale; repeated\nB1,P2,IL-6,13.5,\n"
+    assert read_plate(write(tmp_path, text)).wells["signal"].tolist() == [12.5, 13.5]
+
+
 def test_what_is_no_text(tmp_path: Path) -> None:
     path = tmp_path / "plate.xls"
     path.write_bytes(b"PK\x03\x04....")

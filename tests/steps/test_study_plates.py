@@ -118,6 +118,16 @@ def test_no_name_leaves_the_sheets(folder: Path) -> None:
     assert any("1 samples on plates have no subject" in one.message for one in findings)
 
 
+def test_a_kit_that_cannot_be_read_is_a_failure_of_the_plates_alone(folder: Path) -> None:
+    (folder / "kit.csv").write_text("analyte,level\nIL-2,1\n")
+    study = read_study(folder / "study.yaml")
+    found = public_assay(study, run_assay(study))
+    (finding,) = assay_findings(study, found)
+    assert (finding.severity, finding.message) == ("failure", "the kit of plates cannot be used; paths.csv says why")
+    assert "lacks the column concentration" in finding.whole
+    assert serum_rows(study, found).empty
+
+
 def test_an_analyte_in_the_sheet_and_on_a_plate(folder: Path) -> None:
     (folder / "serum.csv").write_text("subject,visit,analyte,value,unit\nP001,BL,IL-2,5,pg/mL\n")
     (folder / "study.yaml").write_text(STUDY + "serum: serum.csv\n")

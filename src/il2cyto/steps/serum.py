@@ -90,7 +90,10 @@ def run_assay(study: Study, *, stage: Callable[[str], None] | None = None) -> St
     found: list[Plate] = []
     failed: list[tuple[str, Il2CytoError]] = []
     notices: list[tuple[str, str]] = []
-    kit = read_kit(study.plates.kit[1]) if study.plates.kit is not None else None
+    try:
+        kit = read_kit(study.plates.kit[1]) if study.plates.kit is not None else None
+    except Il2CytoError as error:
+        return StudyAssay(None, (("plates/kit", error),), ())
     wells = _well_map(study)
     for role, plate in _read(study, study.plates, failed):
         try:
@@ -323,7 +326,8 @@ def assay_findings(study: Study, found: StudyAssay | None) -> tuple[Finding, ...
     findings = []
     for role, error in found.failed:
         number = role.rpartition("/")[2]
-        message = f"file {number} of plates cannot be used; paths.csv says why"
+        what = f"file {number}" if number.isdigit() else f"the {number}"
+        message = f"{what} of plates cannot be used; paths.csv says why"
         whole = f"{study.files[role]}: {error}"
         remedy = "correct the file or the sheet of wells"
         findings.append(Finding("failure", "serum", None, type(error).__name__, message, whole, remedy, role))
