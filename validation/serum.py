@@ -4,8 +4,8 @@
 
 Each trial has two arms of 23 subjects and five visits, log-normal concentrations (standard deviations of 0.7
 between and 0.5 within subjects), a change of arm IL2 by 0.4 after baseline, and one limit of quantification that 10, 50
-or 80 % of the values at baseline lie below. A mean is that of one arm at one visit alone (a censored normal sample); the
-changes and their difference come from the model of all visits. Bias is in standard deviations of a value (0.86);
+or 80 % of the values at baseline lie below. A mean is that of one arm at one visit alone (a censored normal sample);
+the changes and their difference come from the model of all visits. Bias is in standard deviations of a value (0.86);
 coverage is of 95 % intervals; a refusal is an arm's visit that has a detection rate only.
 """
 
