@@ -80,6 +80,8 @@ class ReportInputs:
         ``model.csv``, or ``None`` if nothing was modelled.
     link_report
         What the join of cells and serum matched, any columns; or ``None``.
+    serum_model
+        Serum over visits (`il2cyto.models.serum_over_visits`); or ``None``.
     serum
         Long table ``subject, visit, analyte, value, censor, unit``; `censor` −1 below LLOQ, +1 above ULOQ; or ``None``.
     manifest
@@ -126,6 +128,7 @@ class ReportInputs:
     model: pd.DataFrame | None = None
     link_report: pd.DataFrame | None = None
     serum: pd.DataFrame | None = None
+    serum_model: pd.DataFrame | None = None
     manifest: Mapping[str, Any] = field(default_factory=dict)
     assumptions: tuple[str, ...] = ()
     plots: Iterable[tuple[str, Mapping[str, Any]]] = ()

@@ -26,7 +26,7 @@ from il2cyto.report.overview import STATES, arm_rows, completeness, find_losses,
 from il2cyto.report.payload import page_data
 from il2cyto.report.pictures import PictureIndex
 from il2cyto.report.record import InstrumentLog, miflowcyt
-from il2cyto.report.serum import summarise_serum
+from il2cyto.report.serum import serum_model_table, summarise_serum
 from il2cyto.report.tables import join_table, manifest_tables
 from il2cyto.report.tubes import strategies_of
 
@@ -116,6 +116,7 @@ def report_pieces(inputs: ReportInputs) -> Iterator[str]:
             flags=group_flags(inputs.counts),
             link=None if inputs.link_report is None else join_table(inputs.link_report),
             serum=() if inputs.serum is None else summarise_serum(inputs.serum, visits),
+            serum_model=None if inputs.serum_model is None else serum_model_table(inputs.serum_model),
             assay=None if inputs.assay is None else summarise_assay(inputs.assay),
             checks=None if inputs.checks is None else summarise_checks(inputs.checks),
             learnt=_learnt(inputs),

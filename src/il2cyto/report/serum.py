@@ -1,4 +1,4 @@
-"""Serum values in short: how many, how many censored, and the median, per analyte and visit."""
+"""Serum values in short, per analyte and visit: how many, how many censored, the median; and their modelled change."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pandas as pd
 
 from il2cyto.report.inputs import Visit
 from il2cyto.report.numbers import NOTHING, three_digits, words
+from il2cyto.report.tables import TextTable
 
 
 @dataclass(frozen=True)
@@ -72,3 +73,24 @@ def _median(values: npt.NDArray[np.float64], censor: npt.NDArray[np.float64]) ->
     if np.isinf(most):
         return f"> {three_digits(least)}"
     return f"{three_digits(least)}–{three_digits(most)}"
+
+
+def serum_model_table(model: pd.DataFrame) -> TextTable:
+    """Print the changes from baseline of a model of serum, and the differences between arms.
+
+    Parameters
+    ----------
+    model
+        From `il2cyto.models.serum_over_visits`; rows that are no ratios (geometric means) are left to the file.
+    """
+    heads = ("analyte", "arm", "visit", "subjects", "detected, %", "p, detection", "ratio", "95 % limits", "p", "note")
+    rows = []
+    for row in model[model["contrast"] != "geometric_mean"].to_dict("records"):
+        limits = NOTHING if np.isnan(row["lower"]) else f"{three_digits(row['lower'])}–{three_digits(row['upper'])}"
+        detected, p_detection, ratio, p = (
+            NOTHING if np.isnan(row[name]) else three_digits(row[name])
+            for name in ("detected_percent", "detection_p_value", "estimate", "p_value")
+        )
+        texts = (words(row[name]) for name in ("analyte", "arm", "visit", "n_subjects"))
+        rows.append((*texts, detected, p_detection, ratio, limits, p, words(row["reason"])))
+    return TextTable("Change of serum concentrations", heads, tuple(rows))

@@ -1,0 +1,37 @@
+"""The model of serum over visits for a study."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from il2cyto.study.model import Study
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from anndata import AnnData
+
+
+def serum_model(study: Study, serum: AnnData, visits: AnnData) -> pd.DataFrame:
+    """Model the serum values of a study by its arms and visits; see `il2cyto.models.serum_over_visits`.
+
+    Visits that stand apart from the per-visit analysis (``ANL01FL``) and subjects that the study does not list do not
+    enter.
+    """
+    from il2cyto.models import serum_over_visits
+
+    apart = set(visits.obs_names[(visits.obs["ANL01FL"] != "Y").to_numpy()])
+    arms = {subject.id: subject.arm for subject in study.subjects.values()}
+    numbers = {visit.id: float(visit.number) for visit in study.visits.values()}
+    kept = [
+        name not in apart and subject in arms and visit in numbers
+        for name, subject, visit in zip(serum.obs_names, serum.obs["USUBJID"], serum.obs["AVISIT"], strict=True)
+    ]
+    analysed = serum[kept].copy()
+    analysed.obs["ARM"] = [arms[subject] for subject in analysed.obs["USUBJID"]]
+    analysed.obs["AVISITN"] = [numbers[visit] for visit in analysed.obs["AVISIT"]]
+    known_visits, known_arms = set(analysed.obs["AVISIT"]), set(analysed.obs["ARM"])
+    return serum_over_visits(
+        analysed,
+        baseline=study.baseline if study.baseline in known_visits else None,
+        reference_arm=study.reference_arm if study.reference_arm in known_arms else None,
+    )
