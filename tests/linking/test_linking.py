@@ -136,3 +136,39 @@ def test_data_that_cannot_be_linked() -> None:
     moved.obs["AVISIT"] = "BL"
     with pytest.raises(TableError, match=r"rows are not named subject\|visit"):
         link(visits(), moved)
+
+
+def clinical() -> pd.DataFrame:
+    rows = [("P1", "BL", 12, 0.8, "SLE"), ("P2", "M12", 4, NAN, "SLE"), ("P4", "BL", 3, 1.1, "pSS")]
+    return pd.DataFrame(rows, columns=["USUBJID", "AVISIT", "SLEDAI", "C3", "diagnosis"])
+
+
+def test_clinical_values_are_a_third_modality(tmp_path: Path) -> None:
+    linked = link(visits(), serum(), clinical())
+    plain = link(visits(), serum())
+    write_linked(linked, tmp_path / "linked.h5mu")
+    with columns_stay():
+        read = mudata.read_h5mu(tmp_path / "linked.h5mu")
+    assert list(read.mod) == ["counts", "serum", "clinical"]
+    assert read["clinical"].var_names.tolist() == ["SLEDAI", "C3"]
+    np.testing.assert_array_equal(read["clinical"].X, [[12, 0.8], [4, NAN], [3, 1.1]])
+    assert read["clinical"].obs["diagnosis"].tolist() == ["SLE", "SLE", "pSS"]
+    # the lines of the two are as they were, and what is only clinical has its own
+    pd.testing.assert_frame_equal(linked.report.iloc[:-1].drop(columns="n_clinical"), plain.report)
+    told = linked.report.set_index(["USUBJID", "AVISIT"])
+    assert told.loc[("P4", "BL"), ["status", "n_populations", "n_clinical"]].tolist() == ["only_clinical", 0, 2]
+    assert told.loc[("P2", "M12"), "n_clinical"] == 1
+    assert told.loc[("P1", "M12"), "n_clinical"] == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda t: t.drop(columns="AVISIT"), "lacks the column AVISIT"),
+        (lambda t: pd.concat([t, t.iloc[:1]]), r"P1\|BL twice"),
+        (lambda t: t.rename(columns={"C3": "IL-6"}), "IL-6: a clinical column and"),
+    ],
+)
+def test_clinical_values_that_cannot_be_joined(change, message) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(TableError, match=message):
+        link(visits(), serum(), change(clinical()))

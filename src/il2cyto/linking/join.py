@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 MATCHED: Final = "matched"
 ONLY_COUNTS: Final = "only_counts"
 ONLY_SERUM: Final = "only_serum"
+ONLY_CLINICAL: Final = "only_clinical"
 TOO_FAR_APART: Final = "too_far_apart"
 
 
@@ -33,20 +34,23 @@ class LinkResult:
     Attributes
     ----------
     mdata
-        ``MuData {"counts", "serum"}`` whose rows are the union of the two; each modality keeps its own. The report is
-        in ``uns["join_report"]``.
+        ``MuData {"counts", "serum"}``, with ``"clinical"`` where it is given, whose rows are the union of all; each
+        modality keeps its own. The report is in ``uns["join_report"]``.
     report
-        One row per row of the two: ``USUBJID, AVISIT, status`` (``matched``, ``only_counts``, ``only_serum`` or
-        ``too_far_apart``, whose serum is left out of `mdata`), ``n_populations`` (with a count), ``n_analytes`` (with a
-        value or a limit) and ``days_apart``, from the draw of the cells to that of the serum (NaN where a date lacks).
+        One row per row of them: ``USUBJID, AVISIT, status`` (``matched``, ``only_counts``, ``only_serum``,
+        ``too_far_apart``, whose serum is left out of `mdata`, or ``only_clinical``), ``n_populations`` (with a count),
+        ``n_analytes`` (with a value or a limit) and ``days_apart``, from the draw of the cells to that of the serum
+        (NaN where a date lacks); with clinical values also ``n_clinical``, how many the visit has.
     """
 
     mdata: MuData
     report: pd.DataFrame
 
 
-def link(visits: AnnData, serum: AnnData, *, max_days_apart: int | None = None) -> LinkResult:
-    """Join counts and serum by subject and visit; no row is dropped, and the report has a line for each.
+def link(
+    visits: AnnData, serum: AnnData, clinical: pd.DataFrame | None = None, *, max_days_apart: int | None = None
+) -> LinkResult:
+    """Join counts, serum and clinical values by subject and visit; no row is dropped without a line in the report.
 
     Parameters
     ----------
@@ -55,6 +59,9 @@ def link(visits: AnnData, serum: AnnData, *, max_days_apart: int | None = None) 
     serum
         From `il2cyto.serum.read_serum`. Subjects and visits must be spelled as in `visits`: those that are not end up
         as ``only_serum``.
+    clinical
+        A table with ``USUBJID, AVISIT``, each pair once, and further columns: numbers (an activity index, C3) become
+        the variables of the modality ``clinical``, NaN where empty; columns of text stand in its ``obs``.
     max_days_apart
         Days between the two draws of a visit above which they are not the same blood: the serum of such a visit is left
         out, with a line in the report.
@@ -62,7 +69,8 @@ def link(visits: AnnData, serum: AnnData, *, max_days_apart: int | None = None) 
     Raises
     ------
     TableError
-        If `visits` is no visits object, `serum` lacks subject and visit, or a name is both a population and an analyte.
+        If `visits` is no visits object, `serum` or `clinical` lacks subject and visit or has a row twice, or two
+        variables have one name.
     """
     import mudata
 
@@ -72,12 +80,16 @@ def link(visits: AnnData, serum: AnnData, *, max_days_apart: int | None = None) 
     if shared:
         raise TableError(f"{', '.join(shared)}: both a population and an analyte; rename the analyte")
     report = _report(visits, serum, max_days_apart)
+    others = {}
+    if clinical is not None:
+        others["clinical"] = _clinical(clinical, {*visits.var_names, *serum.var_names})
+        report = _with_clinical(report, others["clinical"])
     far = report[report["status"] == TOO_FAR_APART]
     apart = set(far["USUBJID"] + "|" + far["AVISIT"])
     serum = serum[[name not in apart for name in serum.obs_names]]
     # the columns of the modalities stay where they belong instead of being copied to the joined rows
     with columns_stay():
-        mdata = mudata.MuData({"counts": visits.copy(), "serum": serum.copy()})
+        mdata = mudata.MuData({"counts": visits.copy(), "serum": serum.copy(), **others})
     mdata.uns["join_report"] = report.copy()
     return LinkResult(mdata, report)
 
@@ -130,6 +142,39 @@ def _report(visits: AnnData, serum: AnnData, max_days_apart: int | None) -> pd.D
         joined[column] = joined[column].fillna(0).astype(np.int64)
     ordered: pd.DataFrame = joined.sort_values(["USUBJID", "AVISITN", "AVISIT"], kind="stable").reset_index(drop=True)
     return ordered[["USUBJID", "AVISIT", "status", "n_populations", "n_analytes", "days_apart"]]
+
+
+def _clinical(table: pd.DataFrame, taken: set[str]) -> AnnData:
+    from anndata import AnnData
+
+    keys = ["USUBJID", "AVISIT"]
+    missing = [name for name in keys if name not in table]
+    if missing:
+        raise TableError(f"clinical lacks the column {', '.join(missing)}")
+    names = [f"{subject}|{visit}" for subject, visit in zip(table["USUBJID"], table["AVISIT"], strict=True)]
+    twice = pd.Index(names).duplicated()
+    if twice.any():
+        raise TableError(f"clinical has {names[int(twice.argmax())]} twice; keep one row per subject and visit")
+    numbers = [str(name) for name in table.columns if name not in keys and pd.api.types.is_numeric_dtype(table[name])]
+    shared = sorted(taken & set(numbers))
+    if shared:
+        raise TableError(f"{', '.join(shared)}: a clinical column and a population or an analyte; rename the column")
+    texts = table.drop(columns=numbers).astype(object).where(lambda cells: cells.notna(), "").astype(str)
+    var = pd.DataFrame(index=pd.Index(numbers, dtype=object))
+    obs = texts.set_axis(pd.Index(names, dtype=object), axis="index")
+    return AnnData(X=table[numbers].to_numpy(dtype=np.float64, na_value=np.nan), obs=obs, var=var)
+
+
+def _with_clinical(report: pd.DataFrame, clinical: AnnData) -> pd.DataFrame:
+    n_values = (~np.isnan(np.asarray(clinical.X))).sum(axis=1)
+    found = clinical.obs[["USUBJID", "AVISIT"]].assign(n_clinical=n_values)
+    joined = report.merge(found, on=["USUBJID", "AVISIT"], how="outer", validate="one_to_one")
+    joined["status"] = joined["status"].fillna(ONLY_CLINICAL)
+    for column in ("n_populations", "n_analytes", "n_clinical"):
+        joined[column] = joined[column].fillna(0).astype(np.int64)
+    order = {key: place for place, key in enumerate(zip(report["USUBJID"], report["AVISIT"], strict=True))}
+    rank = [order.get(key, len(order)) for key in zip(joined["USUBJID"], joined["AVISIT"], strict=True)]
+    return joined.assign(_rank=rank).sort_values("_rank", kind="stable").drop(columns="_rank").reset_index(drop=True)
 
 
 def _days(obs: pd.DataFrame) -> list[float]:
