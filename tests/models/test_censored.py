@@ -3,10 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import stats
+from scipy import integrate, stats
 
 from il2cyto.errors import ParameterError, TableError
-from il2cyto.models import SERUM_MODEL_COLUMNS, serum_over_visits
+from il2cyto.models import SERUM_MODEL_COLUMNS, censored, serum_over_visits
 from il2cyto.models.censored import fit_censored
 from il2cyto.models.mixed import fit_random_intercept
 from il2cyto.serum import read_serum
@@ -59,6 +59,33 @@ def test_the_quadrature_has_enough_nodes():
     known, censor = np.maximum(y, limit), np.where(y < limit, -1, 0).astype(np.int8)
     few, many = (fit_censored(known, censor, design, subject, nodes=nodes) for nodes in (15, 61))
     np.testing.assert_allclose(few.params, many.params, atol=1e-5)
+
+
+@pytest.mark.parametrize("ratio", [0.3, 1.4, 3.0, 5.0])
+@pytest.mark.parametrize("censors", [(0, -1, -1), (-1, -1, -1), (1, 0, -1), (1, 1, 1)])
+def test_the_likelihood_is_the_integral(ratio, censors):
+    # one subject against adaptive quadrature over its intercept
+    y, sd = np.array([0.2, -0.5, 0.4]), 0.7
+    censor = np.array(censors, dtype=np.int8)
+
+    def density(u):
+        z = (y - 0.1 - u) / sd
+        parts = {0: stats.norm.pdf(z) / sd, -1: stats.norm.cdf(z), 1: stats.norm.sf(z)}
+        return np.prod([parts[c][i] for i, c in enumerate(censors)]) * stats.norm.pdf(u, scale=ratio * sd)
+
+    expected = integrate.quad(density, -12 * ratio * sd, 12 * ratio * sd, limit=500, points=[0.0])[0]
+    rule = tuple(np.polynomial.hermite_e.hermegauss(nodes) for nodes in (15, 180))
+    data = censored._Data(y, censor, np.ones((3, 1)), np.zeros(3, dtype=np.intp), np.zeros(1, dtype=np.intp))
+    found = censored._integrated(data, rule, np.array([0.1]), float(np.log(sd)), ratio)[0]
+    assert found == pytest.approx(np.log(expected), abs=2e-4)
+
+
+def test_subjects_that_differ_too_much_are_no_estimate():
+    y, design, subject = _trial()
+    far = 5.0 * np.arange(46)[subject] / 46 + 0.01 * y
+    fit = fit_censored(far, np.zeros(len(y), dtype=np.int8), design, subject)
+    assert not fit.converged
+    assert "subjects differ more than 6 times" in fit.note
 
 
 def test_what_cannot_be_fitted_is_an_error():

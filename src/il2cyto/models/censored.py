@@ -14,9 +14,15 @@ Floats = NDArray[np.float64]
 
 #: Nodes of the quadrature over the random intercept, placed at each subject's own mode and width.
 NODES: Final = 15
-_STEPS: Final = 60
-#: Largest ratio of the two standard deviations that is looked for.
-_HIGHEST_RATIO: Final = 50.0
+_STEPS: Final = 30
+#: Largest angle whose tangent is the ratio of the two standard deviations: a ratio of 6.
+_STEEPEST: Final = 1.4056
+_REACH: Final = 0.15
+#: Ratio above which a subject whose values are all censored needs more nodes, and how many.
+_WIDE: Final = 1.5
+_MORE: Final = 180
+#: Step of the differences that the search goes by; the inner maximum is known to about 1e-8.
+_STEP: Final = 1e-4
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +85,7 @@ def fit_censored(
     subjects
         Number of the subject of each value, from 0.
     nodes
-        Nodes of the quadrature.
+        Nodes of the quadrature; more are used where subjects differ much.
 
     Raises
     ------
@@ -105,7 +111,7 @@ def fit_censored(
     centre, unit = float(np.mean(y)), float(np.std(y)) or 1.0
     scaled = (y[order] - centre) / unit
     data = _Data(scaled, censor[order], design[order], number.astype(np.intp), starts.astype(np.intp))
-    rule = np.polynomial.hermite_e.hermegauss(nodes)
+    rule = np.polynomial.hermite_e.hermegauss(nodes), np.polynomial.hermite_e.hermegauss(_MORE)
     repeated = len(starts) < n
     fit = _maximise(data, rule, repeated)
     # the centre lies in the span of the design or not: the fit of a constant undoes the shift
@@ -123,7 +129,7 @@ def fit_censored(
     )
 
 
-Rule = tuple[Floats, Floats]
+Rule = tuple[tuple[Floats, Floats], tuple[Floats, Floats]]
 
 
 def _maximise(data: _Data, rule: Rule, repeated: bool) -> CensoredFit:
@@ -131,48 +137,73 @@ def _maximise(data: _Data, rule: Rule, repeated: bool) -> CensoredFit:
 
     p = data.design.shape[1]
     beta = np.asarray(np.linalg.lstsq(data.design, data.y, rcond=None)[0], dtype=np.float64)
-    spread = float(np.std(data.y - data.design @ beta)) or 0.1
-    last: dict[str, Floats] = {"beta": beta}
+    spread = float(np.log(float(np.std(data.y - data.design @ beta)) or 0.1))
+    last = beta
 
-    def restricted(scales: Floats) -> float:
-        """Minus the restricted log-likelihood at (log σ, τ/σ)."""
-        fitted, value, information = _given_scales(data, rule, last["beta"], float(scales[0]), float(scales[1]))
+    def restricted(place: Floats) -> float:
+        """Minus the restricted log-likelihood at the logarithm of the total deviation and the angle of the two."""
+        nonlocal last
+        log_sd, ratio = _scales(place)
+        fitted, value, information = _given_scales(data, rule, last, log_sd, ratio)
         sign, determinant = np.linalg.slogdet(information)
         if sign <= 0 or not np.isfinite(value):
             return 1e10
-        last["beta"] = fitted
+        last = fitted
         return float(-value + 0.5 * float(determinant) - 0.5 * p * float(np.log(2 * np.pi)))
 
-    low = np.log(spread) - 8.0
-    bounds = [(low, np.log(spread) + 4.0), (0.0, _HIGHEST_RATIO if repeated else 0.0)]
-    starts = [0.7, 0.1, 3.0] if repeated else [0.0]
+    def slope(place: Floats) -> Floats:
+        steps = _STEP * np.eye(2)
+        if not repeated:
+            steps = steps[:1]
+        found = [(restricted(place + step) - restricted(place - step)) / (2 * _STEP) for step in steps]
+        return np.array(found if repeated else [*found, 0.0])
+
+    # in units of _REACH the first step of the search, which has length 1, does not leave the neighbourhood
+    bounds = [(spread - 3.0, spread + 3.0), (0.0, _STEEPEST if repeated else 0.0)]
+    scaled = [(low / _REACH, high / _REACH) for low, high in bounds]
     best = None
-    for ratio in starts:
-        start = np.array([np.log(spread), ratio])
-        found = optimize.minimize(restricted, start, method="L-BFGS-B", bounds=bounds, options={"ftol": 1e-13})
+    # the likelihood has one maximum in nearly all data; other starts are for a search that ended at an edge
+    for angle in (0.8, 0.2, 1.2) if repeated else (0.0,):
+        found = optimize.minimize(
+            lambda place: restricted(place * _REACH),
+            np.array([spread, angle]) / _REACH,
+            jac=lambda place: slope(place * _REACH) * _REACH,
+            method="L-BFGS-B",
+            bounds=scaled,
+        )
         if best is None or found.fun < best.fun - 1e-9:
             best = found
-        # the likelihood has one maximum in nearly all data; other starts are for a search that ended at an edge
-        if 1e-3 < best.x[1] < _HIGHEST_RATIO / 2 and best.x[0] > low + 1e-6:
+        if 1e-2 < best.x[1] * _REACH < _STEEPEST - 1e-2 and abs(best.x[0] * _REACH - spread) < 3.0:
             break
     assert best is not None  # noqa: S101
-    log_sd, ratio = float(best.x[0]), float(best.x[1])
-    params, _, _ = _given_scales(data, rule, last["beta"], log_sd, ratio)
-    with_ratio = repeated and ratio > 1e-4
+    place = best.x * _REACH
+    log_sd, ratio = _scales(place)
+    params, _, _ = _given_scales(data, rule, last, log_sd, ratio)
+    with_ratio = repeated and ratio > 1e-3
     information = _information(data, rule, np.r_[params, log_sd, ratio], with_ratio)
     sd = float(np.exp(log_sd))
     notes = []
     if repeated and not with_ratio:
         notes.append("the variance between subjects is at its boundary, 0")
-    if log_sd <= low + 1e-6 or ratio >= _HIGHEST_RATIO - 1e-6:
-        notes.append("the likelihood has no maximum: a standard deviation goes to 0")
+    if abs(place[0] - spread) >= 3.0 - 1e-9 or place[1] >= _STEEPEST - 1e-9:
+        notes.append("no maximum: subjects differ more than 6 times as much as values of a subject, or not at all")
     covariance = np.full((p, p), np.nan)
     if np.isfinite(information).all() and (np.linalg.eigvalsh(information) > 0).all():
         covariance = np.linalg.inv(information)[:p, :p]
     else:
         notes.append("the information is not positive definite")
-    converged = bool(best.fun < 1e9) and "goes to 0" not in "; ".join(notes) and bool(np.isfinite(covariance).all())
+    converged = (
+        bool(best.fun < 1e9)
+        and not any(note.startswith("no maximum") for note in notes)
+        and bool(np.isfinite(covariance).all())
+    )
     return CensoredFit(params, covariance, sd, ratio * sd, -float(best.fun), converged, "; ".join(notes))
+
+
+def _scales(place: Floats) -> tuple[float, float]:
+    """Return log σ and τ/σ of the logarithm of the total deviation and the angle whose tangent is the ratio."""
+    angle = abs(float(place[1]))
+    return float(place[0]) + float(np.log(np.cos(angle))), float(np.tan(angle))
 
 
 def _given_scales(data: _Data, rule: Rule, beta: Floats, log_sd: float, ratio: float) -> tuple[Floats, float, Floats]:
@@ -184,12 +215,13 @@ def _given_scales(data: _Data, rule: Rule, beta: Floats, log_sd: float, ratio: f
         while True:
             tried = beta + length * step
             new_value, new_score, new_information = _likelihood(data, rule, tried, log_sd, ratio)
-            if new_value >= value - 1e-10 or length < 1e-4:
+            # near the maximum the quadrature's own error is larger than what a step gains
+            if new_value >= value - 1e-6 or length < 1e-2:
                 break
             length /= 2
         gain = float(score @ step)
         beta, value, score, information = tried, new_value, new_score, new_information
-        if abs(gain) < 1e-10:
+        if abs(gain) < 1e-9:
             break
     return beta, value, information
 
@@ -250,11 +282,12 @@ def _integrated(
         _, first, second = _terms(plain - ratio * mode[data.subject], data.censor)
         slope = ratio * np.add.reduceat(first, data.starts, axis=0) - mode
         curvature = 1.0 + ratio**2 * np.add.reduceat(second, data.starts, axis=0)
-        step = slope / curvature
+        # v is in standard deviations: a longer step is one that overshoots
+        step = np.clip(slope / curvature, -1.5, 1.5)
         mode = mode + step
         if np.abs(step).max() < 1e-9:
             break
-    nodes, weights = rule
+    nodes, weights = rule[ratio > _WIDE]
     v = mode + nodes[None, :] / np.sqrt(curvature)
     value, first, second = _terms(plain - ratio * v[data.subject], data.censor)
     # hermegauss integrates against exp(-x²/2); what it does not hold is put back
