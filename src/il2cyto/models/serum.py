@@ -23,8 +23,9 @@ DIFFERENCE: Final = "arm_difference"
 
 #: Share below the limit, in percent, above which an arm's visit has a detection rate only.
 MOST_BELOW_PERCENT: Final = 80.0
-#: Quantified values of an arm's visit below which it has a detection rate only.
-FEWEST: Final = 5
+#: Quantified values of an arm's visit below which it has a detection rate only, where some are censored or none is.
+FEWEST_OF_CENSORED: Final = 8
+FEWEST: Final = 3
 
 SERUM_MODEL_COLUMNS: Final = (
     "analyte", "unit", "arm", "visit", "contrast", "n_subjects", "n_below", "n_above", "n_flagged_drug",
@@ -78,8 +79,8 @@ def serum_over_visits(
     from that of the reference arm. Baseline is a response like the others, so that a value below the limit at baseline
     costs no subject. Limits are 95 % t limits with *subjects − arms* degrees of freedom.
 
-    An arm's visit with more than `MOST_BELOW_PERCENT` of its values below the limit, or fewer than `FEWEST` quantified,
-    has a detection rate only, and says so; its values do not enter the model.
+    An arm's visit with more than `MOST_BELOW_PERCENT` of its values below the limit, or too few quantified (fewer
+    than `FEWEST_OF_CENSORED` beside censored ones, or than `FEWEST`), has a detection rate only, and says so; its values do not enter the model.
 
     Parameters
     ----------
@@ -244,9 +245,10 @@ def _refusal(analyte: _Analyte, cell: int) -> str:
     if below > MOST_BELOW_PERCENT:
         return f"{below:.0f} % of {len(censor)} values are below the limit; detection rate only"
     quantified = int((censor == 0).sum())
-    if quantified < FEWEST:
+    fewest = FEWEST if quantified == len(censor) else FEWEST_OF_CENSORED
+    if quantified < fewest:
         word = "value" if quantified == 1 else "values"
-        return f"{quantified} quantified {word} of {len(censor)}; {FEWEST} are needed"
+        return f"{quantified} quantified {word} of {len(censor)}; {fewest} are needed; detection rate only"
     return ""
 
 
