@@ -24,7 +24,7 @@ DIFFERENCE: Final = "arm_difference"
 #: Share below the limit, in percent, above which an arm's visit has a detection rate only.
 MOST_BELOW_PERCENT: Final = 80.0
 #: Quantified values of an arm's visit below which it has a detection rate only, where some are censored or none is.
-FEWEST_OF_CENSORED: Final = 8
+FEWEST_OF_CENSORED: Final = 7
 FEWEST: Final = 3
 
 SERUM_MODEL_COLUMNS: Final = (
@@ -80,7 +80,8 @@ def serum_over_visits(
     costs no subject. Limits are 95 % t limits with *subjects − arms* degrees of freedom.
 
     An arm's visit with more than `MOST_BELOW_PERCENT` of its values below the limit, or too few quantified (fewer
-    than `FEWEST_OF_CENSORED` beside censored ones, or than `FEWEST`), has a detection rate only, and says so; its values do not enter the model.
+    than `FEWEST_OF_CENSORED` beside censored ones, or than `FEWEST`), has a detection rate only, and says
+    so; its values do not enter the model.
 
     Parameters
     ----------
