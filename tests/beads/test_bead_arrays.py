@@ -8,8 +8,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from il2cyto.beads import assign_beads, bead_plate, find_beads, learn_beads, read_bead_panel, read_events
+from il2cyto.beads import (
+    Bead,
+    BeadEvents,
+    BeadPanel,
+    assign_beads,
+    bead_picture,
+    bead_plate,
+    find_beads,
+    learn_beads,
+    read_bead_panel,
+    read_events,
+)
 from il2cyto.errors import GateError, PanelError, ParameterError
+from il2cyto.report.beads import bead_svgs
 from il2cyto.serum import quantify
 
 CHANNELS = {"forward": "FSC-A", "side": "SSC-A", "dye": "FL6-H", "reporter": "FL2-H"}
@@ -50,6 +62,26 @@ def test_planted_beads_are_found() -> None:
     assert (found[bead == -1] == -1).mean() > 0.99
     assert (found[bead >= 0] == bead[bead >= 0]).mean() > 0.96
     np.testing.assert_allclose(np.concatenate(gates.medians), [3.0, 3.6, 4.2, 3.3, 4.0], atol=0.02)
+
+
+def test_the_picture_shows_events_and_beads_of_every_file() -> None:
+    forward, side, dye, _ = events()
+    gates = find_beads(forward, side, dye, [3, 2])
+    panel = BeadPanel(tuple(Bead("A" if i < 3 else "B", f"{i}", f"IL-{i}<", 1.0, 2.0, "pg/mL") for i in range(5)))
+    reporter = np.where(np.arange(dye.size) % 10 == 0, -1.0, 100.0)
+    files = [BeadEvents(name, forward, side, dye, reporter) for name in ("a.fcs", "b.fcs")]
+    picture = bead_picture(files, gates, panel, n=1000)
+    assert picture.bead.size + picture.n_without == 1000
+    assert 60 < picture.n_without < 140
+    assert (np.bincount(picture.bead[picture.bead >= 0], minlength=5) > 100).all()
+    svgs = bead_svgs(picture)
+    assert [title for title, _ in svgs] == ["Sizes", "Beads of group 1", "Beads of group 2"]
+    assert [svg.count("<text transform") - 1 for _, svg in svgs] == [0, 3, 2]
+    # one dot an event, each once; names of analytes are text
+    dots = sum(svg.count("h0") for _, svg in svgs[1:])
+    assert 0.95 * (picture.bead >= 0).sum() < dots <= (picture.bead >= 0).sum()
+    assert "IL-4&lt;" in svgs[2][1]
+    assert "IL-4<" not in svgs[2][1]
 
 
 def test_another_kit_is_an_error() -> None:

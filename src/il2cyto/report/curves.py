@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pandas as pd
 
+from il2cyto.report.beads import bead_svgs
 from il2cyto.report.inputs import AssayTables
 from il2cyto.report.numbers import three_digits, words
+from il2cyto.report.svg import label, superscript
 from il2cyto.report.tables import TextTable
 from il2cyto.serum.logistic import NAMES, Logistic
 
@@ -47,6 +49,7 @@ class AssaySection:
     plots: tuple[CurvePlot, ...]
     controls: TextTable | None
     drift: TextTable | None
+    beads: tuple[tuple[str, str], ...]
 
 
 def summarise_assay(tables: AssayTables) -> AssaySection:
@@ -80,6 +83,7 @@ def summarise_assay(tables: AssayTables) -> AssaySection:
         tuple(plots),
         _table("Controls out of range", out, told),
         _table("Drift between plates", warned, moved),
+        bead_svgs(tables.beads) if tables.beads is not None else (),
     )
 
 
@@ -160,16 +164,12 @@ def _svg(fit: Logistic, curve: dict[str, Any], readings: pd.DataFrame, levels: p
             at = float(across(math.log10(level["expected"])))
             parts.append(_dot(at, float(recovery(level["recovery_percent"])), hollow=not level["within"]))
     for power in range(math.ceil(low), math.floor(high) + 1):
-        parts.append(_text(float(across(power)), base + _RECOVERY + 12, f"10{_superscript(power)}", "middle"))
+        parts.append(label(float(across(power)), base + _RECOVERY + 12, f"10{superscript(power)}", "middle"))
     for power in range(math.ceil(bottom), math.floor(top) + 1):
-        parts.append(_text(_LEFT - 4, float(up(10.0**power)) + 3, f"10{_superscript(power)}", "end"))
-    parts += [_text(_LEFT - 4, float(recovery(value)) + 3, f"{value} %", "end") for value in (80, 120)]
-    parts.append(_text(_LEFT + span / 2, height - 4, words(curve["unit"]) or "concentration", "middle"))
+        parts.append(label(_LEFT - 4, float(up(10.0**power)) + 3, f"10{superscript(power)}", "end"))
+    parts += [label(_LEFT - 4, float(recovery(value)) + 3, f"{value} %", "end") for value in (80, 120)]
+    parts.append(label(_LEFT + span / 2, height - 4, words(curve["unit"]) or "concentration", "middle"))
     return "".join([*parts, "</svg>"])
-
-
-def _superscript(power: int) -> str:
-    return str(power).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
 
 
 def _box(x: float, y: float, width: float, height: float, fill: str) -> str:
@@ -186,7 +186,3 @@ def _path(points: Sequence[tuple[float, float]], colour: str, dashes: str = "") 
 def _dot(x: float, y: float, *, hollow: bool) -> str:
     fill = "#fff" if hollow else _INK
     return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2.4" fill="{fill}" stroke="{_INK}"/>'
-
-
-def _text(x: float, y: float, text: str, anchor: str) -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" font-size="9" text-anchor="{anchor}" fill="#5a6978">{escape(text)}</text>'

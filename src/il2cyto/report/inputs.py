@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from il2cyto.errors import TableError
 from il2cyto.gating import GatingStrategy
+
+if TYPE_CHECKING:
+    from il2cyto.beads import BeadPicture
 
 COUNT_COLUMNS = (
     "subject", "arm", "diagnosis", "visit", "tube", "tube_id", "n_tubes", "strategy", "population", "name",
@@ -57,6 +60,7 @@ class AssayTables:
     controls: pd.DataFrame
     drift: pd.DataFrame
     readings: pd.DataFrame
+    beads: BeadPicture | None = None
 
 
 @dataclass(frozen=True)

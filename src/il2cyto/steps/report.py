@@ -68,7 +68,7 @@ def _assay(tables: Tables) -> AssayTables | None:
         return None
     assay = tables.assay.assay
     readings = standard_readings(assay.wells)[["plate", "analyte", "expected", "signal"]]
-    return AssayTables(assay.curves, assay.standards, assay.controls, assay.drift, readings)
+    return AssayTables(assay.curves, assay.standards, assay.controls, assay.drift, readings, tables.assay.beads)
 
 
 def _apart(tables: Tables) -> list[bool]:

@@ -30,6 +30,8 @@ from il2cyto.study.model import Study
 if TYPE_CHECKING:
     import pandas as pd
 
+    from il2cyto.beads import BeadPicture
+
 logger = logging.getLogger(__name__)
 
 #: Names in ``plates.rules`` of what is called otherwise in `Acceptance`.
@@ -55,12 +57,15 @@ class StudyAssay:
         What was odd, as results may carry it: role and sentence.
     codes
         Column, word and what results call it, of words that are not known.
+    beads
+        What a picture of the beads shows, where there are files of a bead array.
     """
 
     assay: Assay | None
     failed: tuple[tuple[str, Il2CytoError], ...]
     notices: tuple[tuple[str, str], ...]
     codes: tuple[tuple[str, str, str], ...] = ()
+    beads: BeadPicture | None = None
 
 
 def assay_settings(plates: Plates) -> AssaySettings:
@@ -95,7 +100,8 @@ def run_assay(study: Study, *, stage: Callable[[str], None] | None = None) -> St
     except Il2CytoError as error:
         return StudyAssay(None, (("plates/kit", error),), ())
     wells = _well_map(study)
-    for role, plate in _read(study, study.plates, failed):
+    read, beads = _read(study, study.plates, failed)
+    for role, plate in read:
         try:
             mapped = with_map(plate, _own_rows(wells, plate), study.files.get("wells", "wells"))
             found.append(with_kit(mapped, kit) if kit is not None else mapped)
@@ -118,7 +124,8 @@ def run_assay(study: Study, *, stage: Callable[[str], None] | None = None) -> St
         visit=[visits[sample].visit for sample in own["sample"]],
         collection_date=[_iso(visits[sample].collection_date) for sample in own["sample"]],
     )
-    return StudyAssay(replace(assay, samples=named.reset_index(drop=True)), tuple(failed), tuple(notices))
+    whole = replace(assay, samples=named.reset_index(drop=True))
+    return StudyAssay(whole, tuple(failed), tuple(notices), beads=beads)
 
 
 def _of_visits(study: Study) -> dict[str, WellRow]:
@@ -130,7 +137,9 @@ def _iso(day: date | None) -> str:
     return "" if day is None else day.isoformat()
 
 
-def _read(study: Study, plates: Plates, failed: list[tuple[str, Il2CytoError]]) -> list[tuple[str, Plate]]:
+def _read(
+    study: Study, plates: Plates, failed: list[tuple[str, Il2CytoError]]
+) -> tuple[list[tuple[str, Plate]], BeadPicture | None]:
     """Read every file; FCS files of a bead array become one plate."""
     found: list[tuple[str, Plate]] = []
     beads: list[tuple[str, Path]] = []
@@ -144,9 +153,10 @@ def _read(study: Study, plates: Plates, failed: list[tuple[str, Il2CytoError]]) 
         except Il2CytoError as error:
             failed.append((role, error))
     if beads and plates.panel is not None:
-        plate = _bead_plate(study, plates, plates.panel[1], beads, failed)
-        found += [(beads[0][0], plate)] if plate is not None else []
-    return found
+        made = _bead_plate(study, plates, plates.panel[1], beads, failed)
+        if made is not None:
+            return [*found, (beads[0][0], made[0])], made[1]
+    return found, None
 
 
 def _bead_plate(
@@ -155,8 +165,8 @@ def _bead_plate(
     panel_file: Path,
     files: list[tuple[str, Path]],
     failed: list[tuple[str, Il2CytoError]],
-) -> Plate | None:
-    from il2cyto.beads import bead_plate, learn_beads, read_bead_panel, read_events
+) -> tuple[Plate, BeadPicture] | None:
+    from il2cyto.beads import bead_picture, bead_plate, learn_beads, read_bead_panel, read_events
 
     events = []
     for role, path in files:
@@ -175,7 +185,8 @@ def _bead_plate(
         panel = read_bead_panel(panel_file)
         if not events:
             return None
-        return bead_plate(events, learn_beads(events, panel), panel, plate="beads", layout=layout)
+        gates = learn_beads(events, panel)
+        return bead_plate(events, gates, panel, plate="beads", layout=layout), bead_picture(events, gates, panel)
     except Il2CytoError as error:
         failed.append((files[0][0], error))
         return None
@@ -310,7 +321,10 @@ def public_assay(study: Study, found: StudyAssay | None) -> StudyAssay | None:
     )
     notices = tuple((role, _with_codes(note, codes["analyte"])) for role, note in found.notices)
     called = tuple((column, word, code) for column, words in codes.items() for word, code in words.items())
-    return replace(found, assay=renamed, notices=notices, codes=called)
+    beads = found.beads
+    if beads is not None:
+        beads = replace(beads, analytes=tuple(codes["analyte"].get(name, name) for name in beads.analytes))
+    return replace(found, assay=renamed, notices=notices, codes=called, beads=beads)
 
 
 def _with_codes(note: str, codes: Mapping[str, str]) -> str:
