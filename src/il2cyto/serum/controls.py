@@ -73,9 +73,11 @@ def drift_table(samples: pd.DataFrame, settings: AssaySettings) -> pd.DataFrame:
     """Return one row per plate of each sample or control that several plates have, against its geometric mean."""
     rows: list[tuple[Any, ...]] = []
     inside = samples[(samples["censor"] == NONE) & samples["value"].notna()]
-    for (analyte, sample), own in inside.groupby(["analyte", "sample"], sort=True):
-        if own["plate"].nunique() < _PLATES:
-            continue
+    keys = ["analyte", "sample"]
+    # most samples stand on one plate: those are not looked at one by one
+    n_plates = inside.drop_duplicates([*keys, "plate"]).groupby(keys)["plate"].transform("size")
+    several = inside.loc[n_plates.index[n_plates >= _PLATES], keys].drop_duplicates()
+    for (analyte, sample), own in inside.merge(several, on=keys).groupby(keys, sort=True):
         logs = np.log(own["value"].to_numpy(dtype=np.float64))
         for plate, value, log in zip(own["plate"], own["value"], logs, strict=True):
             deviation = 100 * (np.exp(log - logs.mean()) - 1)

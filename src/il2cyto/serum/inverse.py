@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.optimize import elementwise
 from scipy.stats import t
 
 from il2cyto.errors import ParameterError
@@ -17,10 +18,12 @@ if TYPE_CHECKING:
     from il2cyto.serum.fit import CurveFit
     from il2cyto.serum.logistic import Logistic
 
-#: The search for the ends of an interval goes this far beyond the estimate, as a logarithm, and halves this often.
+#: The search for the ends of an interval goes this far beyond the estimate, as a logarithm, and to within this.
 _REACH = math.log(1e4)
-_STEPS = 60
-_GRID = 80
+_TOLERANCES = {"xatol": 1e-11, "xrtol": 1e-13}
+#: The first step is at least this, and the next ones are so many times the first.
+_FIRST = 1e-6
+_GROWTH = (0.6, 0.9, *(1.2 * 1.25**i for i in range(76)))
 
 
 @dataclass(frozen=True)
@@ -92,8 +95,8 @@ def estimate_concentrations(
     lower, upper = np.zeros(y.shape), np.full(y.shape, np.inf)
     lower[~np.isfinite(y)] = upper[~np.isfinite(y)] = np.nan
     if inside.any() and math.isfinite(width):
-        for sign, ends in ((-1, lower), (1, upper)):
-            ends[inside] = _end(fit, fit.curve, y[inside], n[inside], value[inside], width, sign)
+        ends = _ends(fit, y[inside], n[inside], value[inside], se[inside], width)
+        lower[inside], upper[inside] = ends
     return Concentrations(value, se, lower, upper)
 
 
@@ -107,32 +110,40 @@ def _error(
     return np.asarray(np.sqrt(np.maximum(of_curve, 0) + of_readings))
 
 
-def _end(
+def _ends(
     fit: CurveFit,
-    curve: Logistic,
     y: NDArray[np.float64],
     n: NDArray[np.float64],
     value: NDArray[np.float64],
+    se: NDArray[np.float64],
     width: float,
-    sign: int,
 ) -> NDArray[np.float64]:
-    """Find where the signal is first too far from the reading, going down (-1) or up (1) from the estimate."""
+    """Find where the signal is first too far from the reading, going down and up from the estimate; ``(2, n)``."""
+    curve = fit.curve
+    assert curve is not None  # noqa: S101
+    sign = np.repeat([-1.0, 1.0], y.size)
+    y, n, centre, se = (np.tile(one, 2) for one in (y, n, np.log(value), se))
 
-    def too_far(logs: NDArray[np.float64]) -> NDArray[np.bool_]:
+    def excess(logs: NDArray[np.float64], which: NDArray[np.intp]) -> NDArray[np.float64]:
         x = np.exp(logs)
-        return np.asarray(np.abs(y - curve.signal(x)) > width * _error(fit, curve, x, n))
+        return np.asarray(np.abs(y[which] - curve.signal(x)) - width * _error(fit, curve, x, n[which]))
 
-    centre = np.log(value)
     near, far = centre.copy(), np.full(y.shape, np.nan)
-    for step in np.linspace(0, 1, _GRID + 1)[1:] ** 2 * _REACH:
-        tried = centre + sign * step
-        beyond = too_far(tried) & np.isnan(far)
-        far[beyond] = tried[beyond]
-        near = np.where(np.isnan(far), tried, near)
-    found = np.isfinite(far)
-    for _ in range(_STEPS):
-        middle = np.where(found, (near + far) / 2, near)
-        beyond = too_far(middle)
-        far = np.where(found & beyond, middle, far)
-        near = np.where(found & ~beyond, middle, near)
-    return np.where(found, np.exp(near), 0.0 if sign < 0 else np.inf)
+    searched = np.arange(y.size)
+    # where the curve is straight the end lies at the delta method's width, which tells how fine to search
+    first = np.clip(width * np.where(np.isfinite(se), se, _REACH), _FIRST, _REACH)
+    for growth in _GROWTH:
+        step = np.minimum(first[searched] * growth, _REACH)
+        tried = centre[searched] + sign[searched] * step
+        beyond = excess(tried, searched) > 0
+        far[searched[beyond]] = tried[beyond]
+        near[searched[~beyond]] = tried[~beyond]
+        searched = searched[~beyond & (step < _REACH)]
+        if not searched.size:
+            break
+    found = np.flatnonzero(np.isfinite(far))
+    # Chandrupatla's method: bisection with inverse quadratic steps where these are safe
+    roots = elementwise.find_root(excess, (near[found], far[found]), args=(found,), tolerances=_TOLERANCES).x
+    answer = np.where(sign < 0, 0.0, np.inf)
+    answer[found] = np.exp(roots)
+    return answer.reshape(2, -1)

@@ -107,13 +107,14 @@ def curve_limits(
     x, y = np.asarray(concentration, dtype=np.float64), np.asarray(signal, dtype=np.float64)
     known = np.isfinite(x) & np.isfinite(y)
     x, y = x[known], y[known]
-    levels = _levels(fit, x, y, rules)
+    levels = _levels(fit, x, y)
+    as_inner = _within(levels, rules.recovery, rules.cv)
+    levels["within"] = as_inner
     if fit.curve is None:
         return CurveLimits(math.nan, math.nan, math.nan, levels, fit.reason, fit.reason)
     lod, lod_reason = _lod(fit.curve, y[x == 0], rules)
     expected = levels["expected"].to_numpy()
     as_end = _within(levels, rules.recovery_ends, rules.cv_ends)
-    as_inner = levels["within"].to_numpy()
     above = expected >= lod if math.isfinite(lod) else np.ones(len(levels), dtype=bool)
     best: tuple[int, int] | None = None
     for first in np.flatnonzero(as_end & above):
@@ -131,11 +132,11 @@ def curve_limits(
             f"{100 + rules.recovery:g} %; wanted {rules.least_levels} or more in a row, {rules.share:g} % of them so"
         )
         return CurveLimits(lod, math.nan, math.nan, levels, reason, lod_reason)
-    levels["within"] = levels["within"] | (as_end & np.isin(np.arange(len(levels)), best))
+    levels["within"] = as_inner | (as_end & np.isin(np.arange(len(levels)), best))
     return CurveLimits(lod, float(expected[best[0]]), float(expected[best[1]]), levels, "", lod_reason)
 
 
-def _levels(fit: CurveFit, x: np.ndarray, y: np.ndarray, rules: Acceptance) -> pd.DataFrame:
+def _levels(fit: CurveFit, x: np.ndarray, y: np.ndarray) -> pd.DataFrame:
     rows = []
     for level in np.unique(x[x > 0]):
         readings = y[x == level]
@@ -147,18 +148,18 @@ def _levels(fit: CurveFit, x: np.ndarray, y: np.ndarray, rules: Acceptance) -> p
             if readings.size > 1:
                 cv = 100 * float(each.std(ddof=1) / each.mean()) if np.isfinite(each).all() else math.inf
         rows.append((float(level), readings.size, float(readings.mean()), observed, recovery, cv, False))
-    levels = pd.DataFrame(rows, columns=list(LEVEL_COLUMNS)).astype({"within": bool})
-    levels["within"] = _within(levels, rules.recovery, rules.cv)
-    return levels
+    return pd.DataFrame(rows, columns=list(LEVEL_COLUMNS)).astype({"within": bool})
 
 
 def _within(levels: pd.DataFrame, recovery: float, cv: float) -> np.ndarray:
     """Whether levels are recovered; where a level was read once, its scatter is not known and not asked."""
     # a share is computed by a division: 120 % of a standard is within 120 %
     slack = 1e-9
-    recovered = (levels["recovery_percent"] - 100).abs() <= recovery + slack
-    repeated = (levels["cv_percent"] <= cv + slack) | (levels["n_readings"] < 2)
-    return (recovered & repeated).to_numpy(dtype=bool)
+    percent, scatter, n = (
+        levels[name].to_numpy(dtype=np.float64) for name in ("recovery_percent", "cv_percent", "n_readings")
+    )
+    recovered = np.abs(percent - 100) <= recovery + slack
+    return np.asarray(recovered & ((scatter <= cv + slack) | (n < 2)))
 
 
 def _lod(curve: Logistic, blanks: np.ndarray, rules: Acceptance) -> tuple[float, str]:

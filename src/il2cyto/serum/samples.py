@@ -52,40 +52,69 @@ def sample_rows(
     the range of the curve counts; where concentrations rise with dilution, the most diluted.
     """
     asked = own[~own["type"].isin([STANDARD, BLANK])]
-    readings = _readings(asked, fit) if fit is not None and fit.curve is not None else {}
-    rows = []
-    for name, wells in asked.groupby("sample", sort=False):
-        sample = str(name)
-        shared = {column: wells[column].iloc[0] for column in ("plate", "type", "analyte", "unit")} | {"sample": sample}
-        if fit is None or limits is None:
-            rows.append(shared | _reported(wells))
-        else:
-            rows.append(shared | _measured(wells, readings.get(sample, []), limits, settings))
-    return rows
+    if fit is None or limits is None:
+        return [_shared(str(name), wells) | _reported(wells) for name, wells in asked.groupby("sample", sort=False)]
+    of_sample = _wells(asked)
+    readings = _readings(of_sample, fit)
+    return [
+        dict(wells.shared) | _measured(wells, readings.get(wells.shared["sample"], []), limits, settings)
+        for wells in of_sample
+    ]
 
 
-def _readings(asked: pd.DataFrame, fit: CurveFit) -> dict[str, list[_Reading]]:
+def _shared(sample: str, wells: pd.DataFrame) -> dict[str, Any]:
+    first = wells.iloc[0]
+    return {column: first[column] for column in ("plate", "type", "analyte", "unit")} | {"sample": sample}
+
+
+@dataclass(frozen=True, eq=False)
+class _Wells:
+    """The wells of one sample: what they share, why some are left out, and of those used dilution, signal, beads."""
+
+    shared: dict[str, Any]
+    left_out: list[str]
+    dilution: NDArray[np.float64]
+    signal: NDArray[np.float64]
+    beads: NDArray[np.float64]
+
+
+def _wells(asked: pd.DataFrame) -> list[_Wells]:
+    """Take the wells of each sample out of a table, which for hundreds of samples costs pandas seconds."""
+    names = asked["sample"].astype(str).to_numpy()
+    texts = {name: asked[name].to_numpy() for name in ("plate", "type", "analyte", "unit", "left_out")}
+    numbers = {name: asked[name].to_numpy(dtype=np.float64) for name in ("dilution", "signal", "bead_count")}
+    places: dict[str, list[int]] = {}
+    for place, name in enumerate(names):
+        places.setdefault(str(name), []).append(place)
+    found = []
+    for name, mine in places.items():
+        shared = {column: texts[column][mine[0]] for column in ("plate", "type", "analyte", "unit")}
+        reasons = [str(texts["left_out"][place]) for place in mine]
+        used = [place for place, reason in zip(mine, reasons, strict=True) if not reason]
+        columns = (numbers[column][used] for column in ("dilution", "signal", "bead_count"))
+        found.append(_Wells({**shared, "sample": name}, [reason for reason in reasons if reason], *columns))
+    return found
+
+
+def _readings(of_sample: list[_Wells], fit: CurveFit) -> dict[str, list[_Reading]]:
     """Read all samples off the curve at once; of each, the dilutions from the lowest on."""
-    used = asked[asked["left_out"] == ""]
-    if fit.curve is None or used.empty:
+    if fit.curve is None:
         return {}
     groups = [
-        (
-            str(sample),
-            float(rows["dilution"].iloc[0]),
-            rows["signal"].to_numpy(dtype=np.float64),
-            float(rows["bead_count"].min()),
-        )
-        for (sample, _), rows in used.groupby(["sample", "dilution"], sort=True)
+        (wells.shared["sample"], dilution, wells.signal[same], float(wells.beads[same].min()))
+        for wells in of_sample
+        for dilution in sorted(set(wells.dilution[~np.isnan(wells.dilution)].tolist()))
+        for same in [wells.dilution == dilution]
     ]
     readings: dict[str, list[_Reading]] = {}
     if not groups:
         return readings
     found = estimate_concentrations(fit, [one[2].mean() for one in groups], [one[2].size for one in groups])
-    for i, (sample, dilution, signals, beads) in enumerate(groups):
-        numbers = (float(array[i]) for array in (found.value, found.se_log, found.lower, found.upper))
-        reading = _Reading(dilution, signals, beads, fit.curve.concentration(signals), *numbers)
-        readings.setdefault(sample, []).append(reading)
+    numbers = [array.tolist() for array in (found.value, found.se_log, found.lower, found.upper)]
+    ends = np.cumsum([one[2].size for one in groups])
+    singles = np.split(fit.curve.concentration(np.concatenate([one[2] for one in groups])), ends[:-1])
+    for (sample, dilution, signals, beads), single, *four in zip(groups, singles, *numbers, strict=True):
+        readings.setdefault(sample, []).append(_Reading(dilution, signals, beads, single, *four))
     return readings
 
 
@@ -98,16 +127,14 @@ def _nothing(reason: str, n: int = 0) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _measured(
-    wells: pd.DataFrame, readings: list[_Reading], limits: CurveLimits, settings: AssaySettings
-) -> dict[str, Any]:
-    used = wells[wells["left_out"] == ""]
-    if used.empty:
-        return _nothing(f"no well can be used: {'; '.join(dict.fromkeys(wells['left_out']))}")
+def _measured(wells: _Wells, readings: list[_Reading], limits: CurveLimits, settings: AssaySettings) -> dict[str, Any]:
+    n_used = wells.signal.size
+    if n_used == 0:
+        return _nothing(f"no well can be used: {'; '.join(dict.fromkeys(wells.left_out))}")
     if limits.reason:
-        return _nothing(f"the curve failed: {limits.reason}", len(used))
-    if used["dilution"].isna().any():
-        return _nothing("its dilution is not known", len(used))
+        return _nothing(f"the curve failed: {limits.reason}", n_used)
+    if np.isnan(wells.dilution).any():
+        return _nothing("its dilution is not known", n_used)
     each = [_dilution(reading, limits, settings) for reading in readings]
     within = [one for one in each if one["censor"] == NONE]
     flags: list[str] = []
@@ -124,12 +151,12 @@ def _measured(
     else:
         sides = {one["censor"] for one in each}
         if len(sides) > 1 and each[0]["censor"] == LEFT:
-            return _nothing("below the range at a lower dilution, above it at a higher one", len(used))
+            return _nothing("below the range at a lower dilution, above it at a higher one", n_used)
         # the tightest statement that all dilutions agree on
         chosen = each[0] if each[0]["censor"] == LEFT else each[-1]
     flags = [*chosen.pop("own_flags"), *flags]
-    if len(used) < len(wells):
-        flags.append(f"{len(wells) - len(used)} of {len(wells)} wells not used")
+    if wells.left_out:
+        flags.append(f"{len(wells.left_out)} of {len(wells.left_out) + n_used} wells not used")
     return {**chosen, "flags": "; ".join(flags), "reason": ""}
 
 
