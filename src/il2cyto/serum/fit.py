@@ -322,11 +322,13 @@ def _solve(
         left = np.exp(-g * log_term)
         by_power = (d - a) * g * left / (1.0 + np.exp(-power))
         by_power[blank] = 0.0
-        columns = [left, by_power * power, -by_power * b, 1.0 - left]
-        columns[1][blank] = 0.0
+        by = np.empty((free, x.size))
+        by[0], by[1], by[2], by[3] = left, by_power * power, -by_power * b, 1.0 - left
+        by[1, blank] = 0.0
         if free == 5:
-            columns.append((d - a) * g * np.where(left > 0, left * log_term, 0.0))
-        return (d + (a - d) * left - value) / spread, np.stack(columns, axis=1) / spread[:, None]
+            by[4] = (d - a) * g * np.where(left > 0, left * log_term, 0.0)
+        by /= spread
+        return (d + (a - d) * left - value) / spread, by.T
 
     scales = np.array([reach, 1.0, 1.0, reach, 1.0])[:free]
     with np.errstate(all="ignore"):
