@@ -95,9 +95,9 @@ def test_twice_is_once(made: list[tuple[int, float, float]]) -> None:
     again = learn_quantiles(once, CHANNELS)
     for batch, events in once.items():
         moved = np.abs(apply(again, batch, events) - events)
-        # quantiles of moved events lie between two events, where the curve is not straight
-        assert moved.max() < 0.1
-        assert moved.mean() < 0.01
+        # quantiles of moved events lie between two events, where the curve is not straight: felt beside a gap only
+        assert (moved > 0.05).mean() < 0.02
+        assert moved.mean() < 0.005
 
 
 @given(batches)
@@ -107,10 +107,17 @@ def test_moved_controls_have_the_quantiles_of_the_goal(made: list[tuple[int, flo
     for batch, events in controls.items():
         moved = apply(learnt, batch, events)
         for column, channel in enumerate(CHANNELS):
-            reached = np.quantile(moved[:, column], learnt.levels)
-            # the middle level lies in the gap between two populations, where there is no event to put there
-            kept = np.abs(np.array(learnt.levels) - 0.5) > 0.005
-            assert np.abs(reached - learnt.goal[channel])[kept].max() < 0.1
+            goal = np.array(learnt.goal[channel])
+            # a quantile lies between two events: exact bounds, wide only in the gap between two populations
+            below, reached, above = (
+                np.quantile(moved[:, column], learnt.levels, method=method) for method in ("lower", "linear", "higher")
+            )
+            assert (below <= goal + 1e-9).all()
+            assert (goal <= above + 1e-9).all()
+            dense = above - below < 0.1
+            assert dense.mean() > 0.9
+            assert np.abs(reached - goal)[dense].max() < 0.1
+            assert np.median(np.abs(reached - goal)) < 0.002
 
 
 def test_a_small_control_leaves_its_batch_as_it_is_and_says_so() -> None:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from leaks import leaks
 
 from il2cyto.simulate import simulate_trial
 from il2cyto.steps.learn import first_doses, is_treated, learn_study, not_learnt, with_learnt
@@ -171,3 +175,59 @@ def test_a_damaged_file_is_learnt_again(trial: Path, tmp_path: Path) -> None:
     file = next(record.learnt for record in attached.records if record.tube == "NK")
     assert file is not None
     assert len(read_learnt(file)) > 10
+
+
+@pytest.mark.parametrize("after", [0, 2])
+def test_a_learning_that_is_killed_while_it_writes_is_made_good(
+    trial: Path, results: Path, tmp_path: Path, after: int
+) -> None:
+    out = ready(tmp_path / "r")
+    script = f"""
+import os, signal
+from pathlib import Path
+from il2cyto.steps.learn import learn_study
+from il2cyto.study import read_study
+
+whole, n = Path.replace, 0
+
+def replace(self, target):
+    global n
+    if Path(target).parent.name == "learnt":
+        if n == {after}:
+            os.kill(os.getpid(), signal.SIGKILL)
+        n += 1
+    return whole(self, target)
+
+Path.replace = replace
+learn_study(read_study({str(trial / "study.yaml")!r}), Path({str(out)!r}))
+"""
+    ended = subprocess.run([sys.executable, "-c", script], check=False, timeout=600)
+    assert ended.returncode == -signal.SIGKILL
+    files = {path.name: path.read_bytes() for path in (results / "learnt").iterdir()}
+    left = {path.name: path.read_bytes() for path in (out / "learnt").glob("[!.]*.json")}
+    # what stands there is whole, and one file more was on its way
+    assert len(left) == after
+    assert all(files[name] == content for name, content in left.items())
+    assert len(list((out / "learnt").iterdir())) == after + 1
+    learn_study(read_study(trial / "study.yaml"), out)
+    assert {path.name: path.read_bytes() for path in (out / "learnt").glob("[!.]*.json")} == files
+
+
+def test_no_name_of_a_patient_is_learnt(trial: Path, tmp_path: Path) -> None:
+    """The name stands in the names of the files and of their sheets, and one teacher is damaged."""
+    name = "Xanthippe Quillfeather"
+    folder = tmp_path / "trial"
+    shutil.copytree(trial, folder)
+    for sheet, part in (("controls.csv", "controls"), ("samples.csv", "fcs")):
+        table = pd.read_csv(folder / sheet, dtype=str, keep_default_na=False)
+        for file in table["fcs"]:
+            (folder / file).rename((folder / file).with_name(f"{name} {Path(file).name}"))
+        table["fcs"] = [str(Path(file).with_name(f"{name} {Path(file).name}")) for file in table["fcs"]]
+        table.to_csv(folder / sheet, index=False)
+        assert part in table["fcs"].iloc[0]
+    donor = next((folder / "controls").glob("*TREG-donor.fcs"))
+    donor.write_bytes(donor.read_bytes()[:-5_000])
+    out = tmp_path / "r"
+    run_study(read_study(folder / "study.yaml"), out, jobs=2)
+    assert "truncated" in json.dumps(heads(out)["TREG"]["unused"])
+    assert leaks(out, name) == []

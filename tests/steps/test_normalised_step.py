@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from leaks import leaks
 
 from il2cyto.errors import StrategyError
 from il2cyto.fcs import write_fcs
@@ -89,6 +91,22 @@ def test_a_batch_without_a_control_says_so(study: Path, tmp_path: Path) -> None:
     ]  # fmt: skip
     assert learnt["median"].diff().iloc[1] == pytest.approx(np.log10(2.2) / 5, abs=0.002)
     assert learnt["goal_median"].nunique() == 1
+
+
+def test_no_name_of_a_patient_is_in_what_is_normalised(study: Path, tmp_path: Path) -> None:
+    name = "Xanthippe Quillfeather"
+    folder = tmp_path / "norm"
+    shutil.copytree(study, folder)
+    for sheet in ("samples.csv", "controls.csv"):
+        table = pd.read_csv(folder / sheet, dtype=str, keep_default_na=False)
+        for file in table["fcs"]:
+            (folder / file).rename(folder / f"{name} {file}")
+        table.assign(fcs=[f"{name} {file}" for file in table["fcs"]]).to_csv(folder / sheet, index=False)
+    # a donor that cannot be read is told of as well
+    (folder / f"{name} donor-B2.fcs").write_bytes((folder / f"{name} donor-B2.fcs").read_bytes()[:-50_000])
+    run_study(read_study(folder / "study.yaml"), tmp_path / "r")
+    assert list((tmp_path / "r" / "normalisation").glob("*.json"))
+    assert leaks(tmp_path / "r", name) == []
 
 
 def test_a_study_of_which_nothing_can_be_gated_ends_with_its_tables(study: Path, tmp_path: Path) -> None:

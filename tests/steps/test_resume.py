@@ -223,8 +223,10 @@ def test_leftovers_are_swept_and_nothing_else(few: Path, tmp_path: Path) -> None
     with results_folder(out, "DEMO", "a"):
         (out / "tubes" / "T").mkdir()
     victims = [out / ".il2cyto-part-x.csv", out / "tubes" / "T" / ".il2cyto-part-y.json"]
+    victims += [out / name / ".il2cyto-part-z.json" for name in ("learnt", "normalisation")]
     kept = [out / "counts.csv", out / "tubes" / "T" / "result.json", out / ".il2cyto-other"]
     for path in (*victims, *kept):
+        path.parent.mkdir(exist_ok=True)
         path.touch()
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / ".il2cyto-part-z").touch()

@@ -14,10 +14,13 @@ from il2cyto.errors import OutputError
 from il2cyto.provenance import no_room, sweep, write_text
 from il2cyto.provenance.lock import Holder, hold, holder
 from il2cyto.steps.key import RESULT_FORMAT
+from il2cyto.steps.learntfile import LEARNT
 from il2cyto.steps.results import DiskError, writing
 
 #: Working state of il2cyto beside the results: lock, marker and memory of hashes. Nothing in it is a result.
 HIDDEN = ".il2cyto"
+#: Folder of what was learnt to bring batches onto one scale.
+NORMALISATION = "normalisation"
 _MARKER, _LOCK, _WORKERS, _SOURCES = "folder.json", "lock", "workers", "sources.jsonl"
 #: A worker of a killed run ends by itself when it has finished what it was writing.
 _WORKERS_END_S = 60.0
@@ -152,8 +155,8 @@ def _marker(out: Path) -> dict[str, Any] | None:
 
 
 def _sweep(out: Path) -> None:
-    sweep(out)
-    sweep(out / HIDDEN)
+    for folder in (out, out / HIDDEN, out / LEARNT, out / NORMALISATION):
+        sweep(folder)
     with os.scandir(out / "tubes") if (out / "tubes").is_dir() else _nothing() as entries:
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):

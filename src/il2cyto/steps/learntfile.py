@@ -14,12 +14,13 @@ from il2cyto.errors import OutputError
 from il2cyto.provenance import write_text
 from il2cyto.study.model import LearntFile
 
-FOLDER: Final = "learnt"
+#: Folder of a results folder that holds them, one file a kind of tube.
+LEARNT: Final = "learnt"
 
 
 def learnt_path(out: Path, name: str) -> Path:
     """Return where the gates of a kind of tube stand in a results folder."""
-    return out / FOLDER / f"{name}.json"
+    return out / LEARNT / f"{name}.json"
 
 
 def write_learnt(path: Path, head: Mapping[str, Any], gates: list[LearntGate]) -> LearntFile:

@@ -33,6 +33,7 @@ from il2cyto.normalise import (
 )
 from il2cyto.provenance import hash_content, write_text
 from il2cyto.sample import Sample
+from il2cyto.steps.folder import NORMALISATION
 from il2cyto.steps.gates import TubeGates, gates_in_batch, load_strategies
 from il2cyto.steps.key import code_sha256
 from il2cyto.steps.sources import FileHash, SourceMemory
@@ -44,7 +45,6 @@ if TYPE_CHECKING:
 
     from il2cyto.steps.tables import TubeFacts
 
-FOLDER: Final = "normalisation"
 #: Events of a control that curves are learnt from at most.
 EVENTS: Final = 30_000
 #: Raised when the content of the files changes.
@@ -110,7 +110,7 @@ def learn_normalisation(
             if file.source is not None:
                 memory.remember(donor.control_id, file.source)
         key = _key(record, markers, donors, hashes)
-        path = out / FOLDER / f"{name}.json"
+        path = out / NORMALISATION / f"{name}.json"
         found = _find(path)
         if found is None or found[1].get("key") != key:
             say(f"normalising {name}")
@@ -121,7 +121,7 @@ def learn_normalisation(
 
 def with_normalised(study: Study, out: Path) -> Study:
     """Return the study whose tubes get the curves that stand in a results folder."""
-    found = {name: _find(out / FOLDER / f"{name}.json") for name in _kinds(study)}
+    found = {name: _find(out / NORMALISATION / f"{name}.json") for name in _kinds(study)}
     return _with_files(study, {name: one[0] for name, one in found.items() if one is not None})
 
 
