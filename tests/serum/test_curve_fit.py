@@ -166,3 +166,54 @@ def test_an_unsure_plate_leans_on_the_others() -> None:
     assert off[1] < off[0] / 2
     assert pooled[0].curve.c == pytest.approx(fits[0].curve.c, rel=0.05)
     assert pool_fits(fits[:2]) == fits[:2]
+
+
+LEVELS = np.concatenate([[0.0, 0.0], np.repeat(2.0 * 4.0 ** np.arange(7), 2)])
+
+
+@settings(max_examples=20)
+@given(
+    st.lists(st.integers(-(10**6), 10**6).map(lambda n: n / 64), min_size=16, max_size=16),
+    st.sampled_from(["4PL", "5PL", "auto"]),
+    st.sampled_from(["linear", "log"]),
+    st.sampled_from([0.0, 1.0, None]),
+)
+def test_any_readings_give_a_curve_or_a_reason(
+    signals: list[float], model: str, scale: str, theta: float | None
+) -> None:
+    fit = fit_curve(LEVELS, signals, model=model, scale=scale, theta=theta)
+    assert (fit.curve is None) == bool(fit.reason)
+    if fit.curve is not None:
+        assert np.isfinite(fit.curve.signal(LEVELS)).all()
+        assert np.isfinite(fit.curve.parameters).all()
+
+
+@settings(max_examples=10)
+@given(st.permutations(list(range(14))), st.sampled_from(["4PL", "5PL"]))
+def test_wells_in_any_order_give_a_curve_or_a_reason(order: list[int], model: str) -> None:
+    signals = Logistic(a=15, b=1.05, c=1500, d=25000).signal(LEVELS)
+    signals[2:] = signals[2:][order]
+    fit = fit_curve(LEVELS, signals, model=model)
+    assert (fit.curve is None) == bool(fit.reason)
+
+
+def test_net_signals_about_zero_do_not_bend_the_curve() -> None:
+    """Blanks taken off, proportional scatter of 5 % and 2 units of noise: every plate quantifies, without bias."""
+    true = Logistic(a=15, b=1.05, c=1500, d=25000)
+    dose = np.concatenate([[0.0, 0.0], np.repeat(10000 / 4.0 ** np.arange(8), 2)])
+    rng = np.random.default_rng(5)
+    errors, inside = [], []
+    for _ in range(40):
+        signal = true.signal(dose) * (1 + 0.05 * rng.standard_normal(18)) + 2 * rng.standard_normal(18)
+        net = signal - signal[:2].mean()
+        fit = fit_curve(dose, net, model="4PL")
+        limits = curve_limits(fit, dose, net)
+        assert limits.lloq <= 10
+        assert limits.uloq >= 2500
+        known = np.array([30.0, 300.0])
+        read = true.signal(known) * (1 + 0.05 * rng.standard_normal((2, 2))).mean(axis=0) - signal[:2].mean()
+        got = estimate_concentrations(fit, read, [2, 2])
+        errors.append(np.log(got.value / known))
+        inside.append((got.lower <= known) & (known <= got.upper))
+    assert abs(np.mean(errors)) < 0.02
+    assert 0.87 <= np.mean(inside) <= 1

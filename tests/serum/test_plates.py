@@ -170,6 +170,58 @@ def test_dead_wells_give_no_number() -> None:
     assert "3 levels with readings; a curve needs 6" in got["reason"]
 
 
+def swapped(*pairs: tuple[str, str]) -> Plate:
+    """A plate of four analytes in which wells hold each other's contents."""
+    one = plate({"P1": (100.0, 1.0), "P2": (3.0, 1.0)}).wells
+    wells = pd.concat([one.assign(analyte=name) for name in ("IL-2", "IL-6", "TNF", "IFN-g")], ignore_index=True)
+    signals = wells.set_index(["well", "analyte"])["signal"]
+    other = dict(pairs) | {b: a for a, b in pairs}
+    wells["signal"] = [signals[other.get(w, w), a] for w, a in zip(wells["well"], wells["analyte"], strict=True)]
+    return Plate(wells, "table")
+
+
+def test_swapped_wells_are_told() -> None:
+    assert quantify([swapped()]).notes == ()
+    both = quantify([swapped(("A3", "A6"), ("B3", "B6"))])
+    assert both.notes == (
+        "standards 2 and 5 from the lowest of 1 have each other's signals (4 analytes together): swapped wells?",
+    )
+    assert both.samples["value"].isna().all()
+    # neighbours: the curve holds from the standards above on, and says no number below
+    near = quantify([swapped(("A4", "A5"), ("B4", "B5"))])
+    assert "standards 3 and 4 from the lowest of 1 have each other's signals" in near.notes[0]
+    assert (near.curves["lloq"] == 156.25).all()
+    assert (near.samples["censor"] == -1).all()
+    # one of two repeats
+    one = quantify([swapped(("A3", "A6"))])
+    assert [note.partition(" differ")[0] for note in one.notes] == [
+        "wells A3, B3 of standard 2 from the lowest of 1", "wells A6, B6 of standard 5 from the lowest of 1",
+    ]  # fmt: skip
+    # samples: nothing but their repeats can tell
+    samples = quantify([swapped(("C1", "C2"))])
+    assert samples.notes == ()
+    assert samples.samples["flags"].str.contains("repeats differ by 13[34] % CV").all()
+
+
+def test_a_competitive_assay_falls_and_is_in_order() -> None:
+    wells = plate({"P1": (100.0, 1.0)}).wells.copy()
+    wells["signal"] = 30000 - wells["signal"]
+    assay = quantify([Plate(wells, "table")])
+    assert assay.notes == ()
+    assert assay.samples["value"].iloc[0] == pytest.approx(100.0, rel=0.05)
+
+
+def test_negative_net_signals_are_below_the_limit() -> None:
+    wells = plate({"P1": (100.0, 1.0), "P2": (3.0, 1.0)}).wells.copy()
+    wells["signal"] -= 15.0
+    wells.loc[wells["sample"] == "P2", "signal"] = -4.0
+    got = quantify([Plate(wells, "table")]).samples.set_index("sample")
+    assert got["censor"].to_dict() == {"P1": 0, "P2": -1}
+    assert got.loc["P2", "value"] == got.loc["P2", "lloq"]
+    # blanks of -0.3 and 0.3 do not bend the curve
+    assert got.loc["P1", "value"] == pytest.approx(100.0, rel=0.005)
+
+
 def test_drift_between_plates() -> None:
     both = [plate({"bridge": (100.0, 1.0)}), plate({"bridge": (100.0, 1.0)}, "2", shift=2.0)]
     drift = quantify(both).drift

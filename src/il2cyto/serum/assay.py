@@ -15,6 +15,7 @@ from il2cyto.serum.controls import control_table, drift_table, shared_errors
 from il2cyto.serum.fit import CurveFit, fit_curve
 from il2cyto.serum.limits import CurveLimits, curve_limits
 from il2cyto.serum.logistic import NAMES
+from il2cyto.serum.misplaced import misplaced_standards
 from il2cyto.serum.plates.maps import suspicious_standards
 from il2cyto.serum.plates.wells import BLANK, CONTROL, SAMPLE, STANDARD
 from il2cyto.serum.pool import pool_fits
@@ -142,7 +143,7 @@ def quantify(
     controls = control_table(wells[wells["type"] == CONTROL], table, settings)
     unknown = table[table["type"] == SAMPLE].drop(columns="type").reset_index(drop=True)
     standards = _standard_table(groups, fits, limits, odd)
-    notes += shared_errors(standards)
+    notes += misplaced_standards(wells) or shared_errors(standards)
     return Assay(
         curves=_curve_table(groups, fits, limits),
         standards=standards,

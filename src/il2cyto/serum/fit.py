@@ -15,6 +15,7 @@ from scipy.optimize import least_squares, leastsq
 
 from il2cyto.errors import ParameterError
 from il2cyto.serum.logistic import LINEAR, LOG, NAMES, Logistic
+from il2cyto.serum.noise import noise_floor
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -53,6 +54,8 @@ class CurveFit:
     sigma, theta
         The standard deviation of one reading is ``sigma * signal**theta``; on the log scale it is `sigma` of the
         logarithm.
+    floor
+        Signal below which the spread is that at this signal.
     df
         Readings less parameters.
     n_levels, n_readings
@@ -73,6 +76,7 @@ class CurveFit:
     n_readings: int
     aicc: float
     reason: str = ""
+    floor: float = 0.0
 
     @property
     def standard_errors(self) -> dict[str, float]:
@@ -89,7 +93,7 @@ class CurveFit:
         if self.curve is not None and self.curve.scale == LOG:
             return np.asarray(self.sigma * np.abs(y))
         with np.errstate(divide="ignore"):
-            return np.asarray(self.sigma * np.abs(y) ** self.theta)
+            return np.asarray(self.sigma * np.maximum(np.abs(y), self.floor) ** self.theta)
 
 
 def fit_curve(
@@ -211,8 +215,7 @@ def _power(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
 def _fit(x: NDArray[np.float64], y: NDArray[np.float64], model: str, scale: str, theta: float) -> CurveFit:
     """Fit one model; the curve is ``None`` where no start converges."""
     value = np.log(y) if scale == LOG else y
-    lowest = np.min(np.abs(y)[y != 0])
-    floor = max(float(lowest) / 10, float(np.max(np.abs(y))) * 1e-6)
+    floor = noise_floor(x, y)
 
     def weights(fitted: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.ones_like(fitted) if scale == LOG else np.maximum(np.abs(fitted), floor) ** theta
@@ -237,7 +240,8 @@ def _fit(x: NDArray[np.float64], y: NDArray[np.float64], model: str, scale: str,
         spread, parameters = renewed, solved[1]
         if settled:
             break
-    return _described(x, value, spread, parameters, model, scale, theta, sign)
+    fit = _described(x, value, spread, parameters, model, scale, theta, sign)
+    return fit if scale == LOG else replace(fit, floor=floor)
 
 
 def _starts(
@@ -364,10 +368,14 @@ def _unbounded(model_of: Model, start: NDArray[np.float64], scales: NDArray[np.f
     with warnings.catch_warnings():
         # what it warns of is in its answer
         warnings.simplefilter("ignore")
-        found, _, _, _, told = leastsq(
-            lambda at: both(at)[0], start, Dfun=lambda at: both(at)[1], full_output=True, diag=1 / scales,
-            xtol=1e-12, ftol=1e-13, gtol=0.0, maxfev=200,
-        )  # fmt: skip
+        try:
+            found, _, _, _, told = leastsq(
+                lambda at: both(at)[0], start, Dfun=lambda at: both(at)[1], full_output=True, diag=1 / scales,
+                xtol=1e-12, ftol=1e-13, gtol=0.0, maxfev=200,
+            )  # fmt: skip
+        except OverflowError:
+            # wells that were swapped have no curve near by, and a step leaves the range of numbers
+            return None
     at = np.asarray(found, dtype=np.float64)
     # 5 is too many calls; 6 to 8, that nothing better can be told apart in these numbers
     return at if told in (1, 2, 3, 4, 6, 7, 8) and np.isfinite(at).all() else None
