@@ -1,0 +1,31 @@
+"""Mixed models for repeated measures: the fit, contrasts for small samples, and robust errors."""
+
+from il2cyto.models.mmrm.contrast import (
+    KENWARD_ROGER,
+    KENWARD_ROGER_LINEAR,
+    SATTERTHWAITE,
+    Contrast,
+    JointTest,
+    adjusted_covariance,
+    contrast,
+    joint_test,
+)
+from il2cyto.models.mmrm.covariance import STRUCTURES, Covariance
+from il2cyto.models.mmrm.fit import MmrmFit, fit_mmrm
+from il2cyto.models.mmrm.sandwich import robust_contrasts
+
+__all__ = [
+    "KENWARD_ROGER",
+    "KENWARD_ROGER_LINEAR",
+    "SATTERTHWAITE",
+    "STRUCTURES",
+    "Contrast",
+    "Covariance",
+    "JointTest",
+    "MmrmFit",
+    "adjusted_covariance",
+    "contrast",
+    "fit_mmrm",
+    "joint_test",
+    "robust_contrasts",
+]
