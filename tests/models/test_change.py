@@ -101,38 +101,54 @@ def noisy(seed: int, n: int, tau: float, visits: tuple[str, ...] = ("M1", "M3"),
     return table(rows), dict(zip(subjects, arm, strict=True)), x, y
 
 
-def test_the_mixed_model_is_the_closed_form_of_balanced_data() -> None:
+def test_complete_visits_are_analyses_of_covariance() -> None:
+    """Without a gap the model is a multivariate regression: each visit by itself, with 2n - 3 degrees of freedom."""
     n = 8
     cells, arms, x, y = noisy(seed=5, n=n, tau=0.3)
     model = change_from_baseline(trial(cells, arms), baseline="BL", reference_arm="STD")
-    assert model["method"].str.startswith("linear mixed model (REML)").all()
-
-    # split-plot analysis of covariance, from sums of squares
-    arm = np.repeat([0, 1], n)
-    mean_of = np.array([y[arm == a].mean(axis=0) for a in (0, 1)])
-    within = ((y - y.mean(axis=1, keepdims=True) - (mean_of - mean_of.mean(axis=1, keepdims=True))[arm]) ** 2).sum()
-    within /= 2 * (n - 1) * 1
-    x_in = x - np.array([x[arm == a].mean() for a in (0, 1)])[arm]
-    m_in = y.mean(axis=1) - np.array([y[arm == a].mean() for a in (0, 1)])[arm]
-    slope = (x_in @ m_in) / (x_in @ x_in)
-    of_means = ((m_in - slope * x_in) ** 2).sum() / (2 * n - 3)  # τ² + σ² / 2
-    total = of_means - within / 2 + within
-    shift = np.array([x[arm == a].mean() - x.mean() for a in (0, 1)])
+    expected = "mixed model for repeated measures (REML): log(Y/Y0) ~ arm × visit + log Y0 × visit; unstructured, "
+    assert model["method"].str.startswith(expected + "Kenward-Roger; non-randomised comparison").all()
+    assert model["covariance"].eq("unstructured, Kenward-Roger").all()
+    assert model["warnings"].eq("").all()
+    design = np.column_stack([np.repeat([1, 0], n), np.repeat([0, 1], n), x - x.mean()])
+    inverse = np.linalg.inv(design.T @ design)
     t = stats.t.ppf(0.975, 2 * n - 3)
-    for a, name in enumerate(("IL2", "STD")):
-        for v, visit in enumerate(("M1", "M3")):
-            row = cell(model, name, visit)
-            estimate = mean_of[a, v] - slope * shift[a]
-            error = np.sqrt(total / n + shift[a] ** 2 * of_means / (x_in @ x_in))
+    for v, visit in enumerate(("M1", "M3")):
+        params, rss = np.linalg.lstsq(design, y[:, v], rcond=None)[:2]
+        for weights, arm, contrast in (
+            ([1, 0, 0], "IL2", "change_from_baseline"),
+            ([0, 1, 0], "STD", "change_from_baseline"),
+            ([1, -1, 0], "IL2 / STD", "arm_difference"),
+        ):
+            row = cell(model, arm, visit, contrast)
+            estimate = weights @ params
+            error = np.sqrt(rss[0] / (2 * n - 3) * (weights @ inverse @ weights))
             found = row[["log_estimate", "log_se", "df"]].to_numpy(float)
-            np.testing.assert_allclose(found, [estimate, error, 2 * n - 3], rtol=1e-5)
+            np.testing.assert_allclose(found, [estimate, error, 2 * n - 3], rtol=1e-8)
             found = row[["ratio_to_baseline", "lower", "upper"]].to_numpy(float)
-            np.testing.assert_allclose(found, np.exp(estimate + np.array([0, -t, t]) * error), rtol=1e-5)
-            assert row["p_value"] == pytest.approx(2 * stats.t.sf(abs(estimate / error), 2 * n - 3), rel=1e-3)
-    row = cell(model, "IL2 / STD", "M3", "arm_difference")
-    estimate = mean_of[0, 1] - mean_of[1, 1] - slope * (shift[0] - shift[1])
-    error = np.sqrt(2 * total / n + (shift[0] - shift[1]) ** 2 * of_means / (x_in @ x_in))
-    np.testing.assert_allclose(row[["log_estimate", "log_se"]].to_numpy(float), [estimate, error], rtol=1e-5)
+            np.testing.assert_allclose(found, np.exp(estimate + np.array([0, -t, t]) * error), rtol=1e-8)
+            assert row["p_value"] == pytest.approx(2 * stats.t.sf(abs(estimate / error), 2 * n - 3), rel=1e-6)
+
+
+def test_the_next_structure_where_the_unstructured_has_no_estimate() -> None:
+    visits = ("M1", "M3", "M6", "M9", "M12")
+    NUMBER.update({"M9": 9.0, "M12": 12.0})
+    cells, arms, _, _ = noisy(seed=3, n=3, tau=0.3, visits=visits)
+    model = change_from_baseline(trial(cells, arms), baseline="BL", reference_arm="STD")
+    assert model["covariance"].eq("heterogeneous Toeplitz, CR2").all()
+    assert model["warnings"].eq("unstructured: the covariance of the visits is singular").all()
+    assert (model["df"] >= 1).all()
+    assert model["status"].eq("estimated").all()
+
+
+def test_p_values_are_adjusted_over_populations() -> None:
+    parts = [noisy(seed=20 + k, n=6, tau=0.2) for k in range(3)]
+    cells = pd.concat([part[0].rename(columns={"Treg": f"p{k}"}) for k, part in enumerate(parts)], axis="columns")
+    model = change_from_baseline(trial(cells, parts[0][1]), baseline="BL", reference_arm="STD")
+    own = model[(model["arm"] == "IL2 / STD") & (model["visit"] == "M1")].sort_values("p_value")
+    p = own["p_value"].to_numpy()
+    expected = [min(p[0] * 3, p[1] * 1.5, p[2]), min(p[1] * 1.5, p[2]), p[2]]
+    np.testing.assert_allclose(own["p_adjusted"], expected, rtol=1e-12)
 
 
 def test_one_visit_is_analysis_of_covariance() -> None:
@@ -145,8 +161,8 @@ def test_one_visit_is_analysis_of_covariance() -> None:
     row = cell(model, "IL2", "M1")
     found = row[["log_estimate", "log_se", "df"]].to_numpy(float)
     np.testing.assert_allclose(found, [params[0], covariance[0, 0] ** 0.5, 9])
-    assert row["method"].startswith("ordinary least squares: log(Y/Y0) ~ arm + log Y0; t with")
-    assert row["reason"] == "one observation per subject"
+    assert row["method"].startswith("analysis of covariance: log(Y/Y0) ~ arm + log Y0; one variance; non-randomised")
+    assert row["reason"] == ""
     assert row["status"] == "estimated"
 
 

@@ -17,10 +17,13 @@ from il2cyto.errors import ParameterError
 from il2cyto.models.mmrm import (
     KENWARD_ROGER,
     KENWARD_ROGER_LINEAR,
+    LADDER,
     SATTERTHWAITE,
     STRUCTURES,
     Covariance,
     MmrmFit,
+    Rung,
+    climb,
     contrast,
     fit_mmrm,
     joint_test,
@@ -340,3 +343,23 @@ def test_contrasts_that_do_not_fit() -> None:
         joint_test(fit, np.ones((2, 9)))
     with pytest.raises(ParameterError, match="22 subjects and 9 effects; the fit has 24 and 9"):
         robust_contrasts(fit, y[2:], design[2:], np.eye(9))
+
+
+def test_the_ladder_goes_down_only_where_there_is_no_estimate() -> None:
+    y, design, days = some(6, n=30)
+    rung = climb(y, design, days, np.eye(9)[:4])
+    assert isinstance(rung, Rung)
+    assert (rung.fit.structure.kind, rung.passed, rung.name) == ("us", (), "unstructured, Kenward-Roger")
+    assert rung.contrast(np.eye(9)[5]) == contrast(rung.fit, np.eye(9)[5])
+    # seven visits of nine subjects: no room for 28 covariances, nor for a Toeplitz of days that are not known
+    y, design, days = some(9, n=10, m=7, lost=0.0)
+    low = climb(y, design, np.full_like(days, np.nan), np.eye(15)[:7])
+    assert isinstance(low, Rung)
+    assert low.passed[0].startswith("unstructured: ")
+    assert low.is_robust
+    assert low.contrast(np.eye(15)[8]) == robust_contrasts(low.fit, y, design, np.eye(15)[8])[0]
+    # visits that are copies of each other have no covariance at all
+    y = np.repeat(y[:, :1], 7, axis=1)
+    none = climb(y, design, days, np.eye(15)[:7])
+    assert not isinstance(none, Rung)
+    assert [reason.split(":")[0] for reason in none] == [STRUCTURES[kind] for kind in LADDER]

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from il2cyto.errors import ParameterError, did_you_mean
 from il2cyto.keys import ESTIMATED, NOT_ESTIMABLE
 from il2cyto.models.course import Course, Layout, choose_populations, lay_out, population_course
 from il2cyto.models.design import ChangeModel, fit_change
-from il2cyto.models.mixed import Fit, Floats
 from il2cyto.visits import check_visits
 
 if TYPE_CHECKING:
@@ -41,10 +41,13 @@ MODEL_COLUMNS: Final = (
     "log_se",
     "df",
     "p_value",
+    "p_adjusted",
     "method",
+    "covariance",
     "status",
     "reason",
     "n_left_out",
+    "warnings",
 )
 
 
@@ -57,12 +60,16 @@ def change_from_baseline(
 ) -> pd.DataFrame:
     """Model the change of every population from baseline; a non-randomised comparison, adjusted for baseline only.
 
-    For each population ``log(Y/Y0) ~ arm × visit + (log Y0 - mean) + (1 | subject)`` is fitted to the visits after
-    baseline by REML. The change of an arm at a visit is its marginal mean at the mean log baseline of the subjects in
-    the model; the difference is that of an arm from the reference arm. Limits are 95 % t limits with *subjects − rank
-    of arms and log baseline* degrees of freedom, those between subjects, which are the fewest that any effect has.
-    Where REML puts the variance between subjects at 0, or every subject has one visit, the same effects are fitted by
-    least squares with the same degrees of freedom, and ``method`` and ``reason`` say so.
+    For each population ``log(Y/Y0) ~ arm × visit + (log Y0 - mean) × visit`` is fitted to the visits after baseline by
+    REML with an unstructured covariance of the visits of a subject and the degrees of freedom of Kenward and Roger
+    (`il2cyto.models.mmrm`). The change of an arm at a visit is its marginal mean at the mean log baseline of the
+    subjects in the model; the difference is that of an arm from the reference arm. Limits are 95 % t limits. Where the
+    unstructured covariance has no estimate, or leaves an effect less than one degree of freedom, the next of a
+    heterogeneous Toeplitz, a heterogeneous spatial exponential (in days) and heterogeneous compound symmetry is taken,
+    with CR2 errors: never because of a p-value, and ``warnings`` says which were passed and why. Where none has an
+    estimate, the baseline has one effect and the subjects a random intercept, or, with its variance at 0 or one visit
+    a subject, least squares; both with *subjects − rank of arms and log baseline* degrees of freedom, those between
+    subjects.
 
     Cells/µL of 0 have no logarithm: they are left out (nothing is added to them), counted in ``n_left_out`` and named
     in ``reason``. Counts below the LLOQ but above 0 enter as measured, and ``reason`` tells how many.
@@ -86,7 +93,8 @@ def change_from_baseline(
         Columns `MODEL_COLUMNS`. ``contrast`` is ``change_from_baseline``, with ``ratio_to_baseline`` the geometric mean
         of Y/Y0, or ``arm_difference``, with ``arm`` ``IL2 / STD`` and ``ratio_to_baseline`` the ratio of both ratios.
         ``n_subjects``: with a value at this visit; ``n_observations``: in the whole model of the population.
-        ``p_value`` is two-sided for a ratio of 1 and not adjusted for the number of populations.
+        ``p_value`` is two-sided for a ratio of 1; ``p_adjusted`` is adjusted by Benjamini and Hochberg over the
+        populations of the table, for exploration. ``covariance`` names the structure and its errors.
 
     Raises
     ------
@@ -116,6 +124,7 @@ def change_from_baseline(
         course = population_course(visits, column, layout)
         rows += [{**names, **row} for row in _population(course, layout, str(baseline), reference_arm)]
     table = pd.DataFrame(rows, columns=list(MODEL_COLUMNS))
+    table["p_adjusted"] = _adjusted(table)
     whole = ("n_subjects", "n_observations", "n_left_out")
     typed: pd.DataFrame = table.astype(dict.fromkeys(whole, np.int64))
     return typed
@@ -193,36 +202,40 @@ def _contrast(
         lost = [model]
     if lost or isinstance(model, str):
         return {**row, "reason": "; ".join([*lost, *remarks])}
-    weights = np.zeros(len(model.fit.params))
-    for arm, sign in zip(arms, (1.0, -1.0), strict=False):
-        weights[model.columns[arm, visit]] = sign
     if counted["below_lloq"]:
         remarks.append(f"{counted['below_lloq']} below the LLOQ entered as measured")
-    reason = "; ".join([*([model.fit.note] if model.fit.note else []), *remarks])
-    row |= {"n_observations": model.n_observations, "method": model.method, "status": ESTIMATED, "reason": reason}
-    return row | _estimate(weights, model.fit, model.df)
-
-
-def _estimate(weights: Floats, fit: Fit, df: int) -> dict[str, float]:
-    from scipy import stats
-
-    estimate = float(weights @ fit.params)
-    error = float(np.sqrt(weights @ fit.covariance @ weights))
-    half = float(stats.t.ppf(0.975, df)) * error
-    return {
-        "ratio_to_baseline": float(np.exp(estimate)),
-        "lower": float(np.exp(estimate - half)),
-        "upper": float(np.exp(estimate + half)),
-        "log_estimate": estimate,
-        "log_se": error,
-        "df": float(df),
-        # without residual variation there is nothing to test against
-        "p_value": float(2.0 * stats.t.sf(abs(estimate) / error, df)) if error > 0 else np.nan,
+    found = model.contrast([(arm, visit) for arm in arms])
+    return row | {
+        "n_observations": model.n_observations,
+        "method": model.method,
+        "covariance": model.covariance,
+        "status": ESTIMATED,
+        "reason": "; ".join([*([model.note] if model.note else []), *remarks]),
+        "warnings": model.warnings,
+        "ratio_to_baseline": float(np.exp(found.estimate)),
+        "lower": float(np.exp(found.lower)),
+        "upper": float(np.exp(found.upper)),
+        "log_estimate": found.estimate,
+        "log_se": found.se,
+        "df": found.df,
+        "p_value": found.p_value,
     }
 
 
+def _adjusted(table: pd.DataFrame) -> NDArray[np.float64]:
+    """Adjust p-values by Benjamini and Hochberg over all populations, for each contrast, arm and visit."""
+    from scipy.stats import false_discovery_control
+
+    adjusted = np.full(len(table), np.nan)
+    known = np.flatnonzero(table["p_value"].notna())
+    for rows in table.iloc[known].groupby(["contrast", "arm", "visit"], sort=False).indices.values():
+        at = known[rows]
+        adjusted[at] = false_discovery_control(table["p_value"].to_numpy(dtype=np.float64)[at], method="bh")
+    return adjusted
+
+
 def _row(arm: str, visit: str, contrast: str, reason: str) -> dict[str, Any]:
-    numbers = ("ratio_to_baseline", "lower", "upper", "log_estimate", "log_se", "df", "p_value")
+    numbers = ("ratio_to_baseline", "lower", "upper", "log_estimate", "log_se", "df", "p_value", "p_adjusted")
     return {
         **dict.fromkeys(numbers, np.nan),
         "arm": arm,
@@ -232,6 +245,8 @@ def _row(arm: str, visit: str, contrast: str, reason: str) -> dict[str, Any]:
         "n_observations": 0,
         "n_left_out": 0,
         "method": "",
+        "covariance": "",
+        "warnings": "",
         "status": NOT_ESTIMABLE,
         "reason": reason,
     }

@@ -26,6 +26,7 @@ class Layout:
     """Subjects with their arms, the visits after baseline in order, and where each stands in the rows.
 
     `rows` is ``(n_subjects, n_visits)`` and `baseline_rows` ``(n_subjects,)``: row of the visits object, -1 for none.
+    `days` has the shape of `rows`: day of the trial (ADY), NaN where it is not known.
     """
 
     subjects: tuple[str, ...]
@@ -33,6 +34,7 @@ class Layout:
     visits: tuple[str, ...]
     rows: NDArray[np.intp]
     baseline_rows: NDArray[np.intp]
+    days: Floats
 
     @property
     def arm_names(self) -> list[str]:
@@ -90,7 +92,8 @@ def lay_out(obs: pd.DataFrame, baseline: str | None) -> Layout:
         return position.reindex(wanted, fill_value=-1).to_numpy(dtype=np.intp)
 
     rows = np.column_stack([at(visit) for visit in later]) if later else np.empty((len(arms), 0), dtype=np.intp)
-    return Layout(tuple(map(str, arms.index)), arms.to_numpy(dtype=object), tuple(later), rows, at(baseline))
+    days = np.append(obs["ADY"].to_numpy(dtype=np.float64, na_value=np.nan), np.nan)[rows]
+    return Layout(tuple(map(str, arms.index)), arms.to_numpy(dtype=object), tuple(later), rows, at(baseline), days)
 
 
 def choose_populations(visits: AnnData, populations: Sequence[str] | None) -> list[int]:

@@ -2,57 +2,133 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
 from il2cyto.models.course import Course, Layout
-from il2cyto.models.mixed import Fit, fit_random_intercept
+from il2cyto.models.mixed import MIXED, Fit, Floats, fit_random_intercept
+from il2cyto.models.mmrm import Contrast, Rung, climb
 
 _CAVEAT: Final = "non-randomised comparison adjusted for baseline only"
+MMRM: Final = "mixed model for repeated measures (REML)"
+ANCOVA: Final = "analysis of covariance"
+RANDOM_INTERCEPT: Final = "random intercept"
+INDEPENDENT: Final = "independent"
 
 
 @dataclass(frozen=True, eq=False)
 class ChangeModel:
     """A fit with the column of the design that stands for each arm and visit.
 
-    `columns` maps an arm and the position of a visit to an effect; `df` are the degrees of freedom between subjects.
+    `columns` maps an arm and the position of a visit to an effect, `estimate` makes a contrast of weights ``(p,)``;
+    `covariance` names the structure, `note` and `warnings` what a reader must know of the fit.
     """
 
-    fit: Fit
     columns: dict[tuple[str, int], int]
-    df: int
+    n_effects: int
+    estimate: Callable[[Floats], Contrast]
     n_observations: int
     method: str
+    covariance: str
+    note: str = ""
+    warnings: str = ""
+
+    def contrast(self, cells: list[tuple[str, int]]) -> Contrast:
+        """Estimate the first arm and visit, or its difference from the second."""
+        weights = np.zeros(self.n_effects)
+        for cell, sign in zip(cells, (1.0, -1.0), strict=False):
+            weights[self.columns[cell]] = sign
+        return self.estimate(weights)
 
 
 def fit_change(course: Course, layout: Layout, arms: list[str]) -> ChangeModel | str:
-    """Fit the change from baseline of some arms, or return why it cannot be fitted."""
+    """Fit the change from baseline of some arms, or return why it cannot be fitted.
+
+    By subject and visit with an unstructured covariance and the baseline at each visit, down the ladder of
+    `il2cyto.models.mmrm.climb`; where no rung has estimates, with one baseline effect and a random intercept.
+    """
     used = course.used & np.isin(layout.arms.astype(str), arms)[:, None]
-    subject, visit = np.nonzero(used)
-    if not len(subject):
+    subjects, visits = np.flatnonzero(used.any(axis=1)), np.flatnonzero(used.any(axis=0))
+    if not subjects.size:
         return "no arm has enough subjects"
-    cell_of = [(str(layout.arms[i]), int(v)) for i, v in zip(subject, visit, strict=True)]
-    columns = {cell: position for position, cell in enumerate(sorted(set(cell_of)))}
-    design = np.zeros((len(subject), len(columns)))
-    design[np.arange(len(subject)), [columns[cell] for cell in cell_of]] = 1.0
-    y = np.log(course.value[subject, visit] / course.baseline[subject])
-    known, number = np.unique(subject, return_inverse=True)
-    log_baseline = np.log(course.baseline[known])
+    known = used[np.ix_(subjects, visits)]
+    names = layout.arms[subjects].astype(str)
+    cells = sorted({(str(names[i]), int(visits[j])) for i, j in np.argwhere(known)})
+    columns = {cell: position for position, cell in enumerate(cells)}
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = np.log(course.value[np.ix_(subjects, visits)] / course.baseline[subjects, None])
+    response = np.where(known, ratio, np.nan)
+    means = np.zeros((*known.shape, len(cells)))
+    for (arm, visit), column in columns.items():
+        means[:, :, column] = (names == arm)[:, None] & (visits == visit)
+    log_baseline = np.log(course.baseline[subjects])
     centred = log_baseline - log_baseline.mean()
-    between = (layout.arms[known][:, None] == np.array(arms, dtype=object)).astype(np.float64)
-    adjusted = np.column_stack([design, centred[number]])
+    factors = " × ".join(
+        name for name, levels in zip(("arm", "visit"), zip(*cells, strict=True), strict=True) if len(set(levels)) > 1
+    )
+    by_visit = np.concatenate([means, centred[:, None, None] * np.eye(visits.size)[None]], axis=2)
+    days = layout.days[np.ix_(subjects, visits)]
+    found: Rung | tuple[str, ...] = (
+        f"{int(known.sum())} observations do not determine a baseline effect at each visit",
+    )
+    if float(np.ptp(centred)) > 1e-9:
+        found = climb(response, by_visit, days, np.eye(by_visit.shape[2])[: len(cells)])
+    if isinstance(found, Rung):
+        several = visits.size > 1
+        terms = " + ".join([factors or "1", "log Y0" + (" × visit" if several else "")])
+        return ChangeModel(
+            columns,
+            by_visit.shape[2],
+            found.contrast,
+            int(known.sum()),
+            f"{MMRM if several else ANCOVA}: log(Y/Y0) ~ {terms}; {found.name}; {_CAVEAT}",
+            found.name,
+            warnings="; ".join(found.passed),
+        )
+    return _random_intercept(response, means, centred, factors, columns, found)
+
+
+def _random_intercept(
+    response: Floats,
+    means: Floats,
+    centred: Floats,
+    factors: str,
+    columns: dict[tuple[str, int], int],
+    passed: tuple[str, ...],
+) -> ChangeModel | str:
+    """Fit one baseline effect and a random intercept, with degrees of freedom between subjects."""
+    subject, visit = np.nonzero(np.isfinite(response))
+    y, design = response[subject, visit], means[subject, visit]
+    adjusted = np.column_stack([design, centred[subject]])
+    arms = sorted({arm for arm, _ in columns})
+    between = np.column_stack(
+        [means[:, :, [column for (arm, _), column in columns.items() if arm == name]].any(axis=(1, 2)) for name in arms]
+    ).astype(np.float64)
     varies = float(np.ptp(centred)) > 1e-9 and np.linalg.matrix_rank(adjusted) == adjusted.shape[1]
     if varies:
         design, between = adjusted, np.column_stack([between, centred])
-    df = len(known) - int(np.linalg.matrix_rank(between))
+    n = len(centred)
+    df = n - int(np.linalg.matrix_rank(between))
     if df < 1 or len(y) <= design.shape[1]:
-        return f"{len(y)} observations of {len(known)} subjects do not suffice for {design.shape[1]} effects"
-    fit = fit_random_intercept(y, design, number.astype(np.intp))
-    factors = " × ".join(
-        name for name, levels in zip(("arm", "visit"), zip(*columns, strict=True), strict=True) if len(set(levels)) > 1
-    )
+        return f"{len(y)} observations of {n} subjects do not suffice for {design.shape[1]} effects"
+    fit = fit_random_intercept(y, design, subject.astype(np.intp))
     terms = " + ".join([factors or "1", *(["log Y0"] if varies else [])])
-    method = f"{fit.method}: log(Y/Y0) ~ {terms}; t with between-subject df; {_CAVEAT}"
-    return ChangeModel(fit, columns, df, len(y), method)
+    return ChangeModel(
+        columns, design.shape[1], lambda weights: _contrast(fit, weights, df), len(y),
+        f"{fit.method}: log(Y/Y0) ~ {terms}; t with between-subject df; {_CAVEAT}",
+        RANDOM_INTERCEPT if fit.method == MIXED else INDEPENDENT, note=fit.note, warnings="; ".join(passed),
+    )  # fmt: skip
+
+
+def _contrast(fit: Fit, weights: Floats, df: int) -> Contrast:
+    from scipy import stats
+
+    estimate = float(weights @ fit.params)
+    se = float(np.sqrt(weights @ fit.covariance @ weights))
+    half = float(stats.t.ppf(0.975, df)) * se
+    # without residual variation there is nothing to test against
+    p_value = float(2.0 * stats.t.sf(abs(estimate) / se, df)) if se > 0 else np.nan
+    return Contrast(estimate, se, float(df), estimate - half, estimate + half, p_value)

@@ -12,18 +12,22 @@ from il2cyto.models.mmrm.contrast import (
 )
 from il2cyto.models.mmrm.covariance import STRUCTURES, Covariance
 from il2cyto.models.mmrm.fit import MmrmFit, fit_mmrm
+from il2cyto.models.mmrm.ladder import LADDER, Rung, climb
 from il2cyto.models.mmrm.sandwich import robust_contrasts
 
 __all__ = [
     "KENWARD_ROGER",
     "KENWARD_ROGER_LINEAR",
+    "LADDER",
     "SATTERTHWAITE",
     "STRUCTURES",
     "Contrast",
     "Covariance",
     "JointTest",
     "MmrmFit",
+    "Rung",
     "adjusted_covariance",
+    "climb",
     "contrast",
     "fit_mmrm",
     "joint_test",

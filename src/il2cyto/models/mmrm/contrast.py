@@ -132,7 +132,8 @@ def adjusted_covariance(fit: MmrmFit, method: str = KENWARD_ROGER) -> Floats:
     if method == SATTERTHWAITE:
         return fit.covariance
     phi, slopes = fit.covariance, fit.slopes
-    inner = fit.products - np.einsum("kpr,rs,lsq,kl->pq", slopes, phi, slopes, fit.theta_covariance)
+    other = np.tensordot(fit.theta_covariance, slopes, axes=1)
+    inner = fit.products - (slopes @ phi @ other).sum(axis=0)
     if method == KENWARD_ROGER:
         inner = inner - fit.curvature / 4
     adjusted = phi + 2 * phi @ inner @ phi
@@ -168,11 +169,11 @@ def _kenward_roger_df(fit: MmrmFit, rows: Floats) -> tuple[float, float]:
     q = len(rows)
     phi = fit.covariance
     theta = rows.T @ np.linalg.inv(rows @ phi @ rows.T) @ rows
-    moved = np.einsum("pq,qr,krs,st->kpt", theta, phi, -fit.slopes, phi)
+    moved = -(theta @ phi @ fit.slopes @ phi)
     traces = np.einsum("kpp->k", moved)
     w = fit.theta_covariance
     a1 = float(traces @ w @ traces)
-    a2 = float(np.einsum("kl,kpq,lqp->", w, moved, moved))
+    a2 = float(np.einsum("kpq,kqp->", moved, np.tensordot(w, moved, axes=1)))
     b = (a1 + 6 * a2) / (2 * q)
     g = ((q + 1) * a1 - (q + 4) * a2) / ((q + 2) * a2)
     under = 3 * q + 2 * (1 - g)
