@@ -47,7 +47,8 @@ class Scenario:
 
     `confounded`: log odds of the first arm per standard deviation of the baseline. `drop_out`: log odds of leaving
     after a visit, per standard deviation that the visit is low. `unequal`: factor of the first arm's deviations.
-    `heavy`: log counts have the tails of t with 5 degrees of freedom. `kind`: structure to begin with. `fold`: of the first arm.
+    `heavy`: log counts have the tails of t with 5 degrees of freedom. `kind`: structure to fit. `fold`: of the first
+    arm.
     """
 
     name: str

@@ -20,9 +20,19 @@ def trial(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def fixed(trial: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The trial with its gates as they are drawn: for what does not concern learning, which takes most of a run."""
+    folder = tmp_path_factory.mktemp("fixed") / "study"
+    shutil.copytree(trial, folder)
+    with (folder / "study.yaml").open("a", encoding="utf-8") as stream:
+        stream.write("gates: {learn: false}\n")
+    return folder
+
+
 @pytest.fixture
-def spoiled(trial: Path, tmp_path: Path) -> Path:
+def spoiled(fixed: Path, tmp_path: Path) -> Path:
     """A copy that a test may spoil."""
     folder = tmp_path / "study"
-    shutil.copytree(trial, folder)
+    shutil.copytree(fixed, folder)
     return folder

@@ -15,10 +15,10 @@ from il2cyto.study import read_study
 
 
 @pytest.fixture(scope="module")
-def run(trial: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+def run(fixed: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """A study and its results, made once; tests take copies."""
     folder = tmp_path_factory.mktemp("counted")
-    shutil.copytree(trial, folder / "study")
+    shutil.copytree(fixed, folder / "study")
     run_study(read_study(folder / "study" / "study.yaml"), folder / "out")
     return folder / "study", folder / "out"
 

@@ -40,10 +40,10 @@ def clog(events: np.ndarray, at: dict[str, int]) -> None:
 
 
 @pytest.fixture(scope="module")
-def clogged(trial: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def clogged(fixed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two subjects at baseline; the TBNK tube of the first was clogged."""
     folder = tmp_path_factory.mktemp("clogged") / "s"
-    shutil.copytree(trial, folder)
+    shutil.copytree(fixed, folder)
     lines = (folder / "samples.csv").read_text().splitlines()
     kept = [line for line in lines if line.startswith(("tube_id", "P001-BL-TBNK", "P002-BL-TBNK"))]
     (folder / "samples.csv").write_text("\n".join(kept) + "\n")
@@ -114,14 +114,14 @@ def test_left_out_events_are_in_no_population_and_in_the_file(
 
 
 def test_beads_and_cells_are_left_out_alike(
-    trial: Path,
+    fixed: Path,
     whole: tuple[pd.DataFrame, pd.DataFrame, Path],
     removed: tuple[pd.DataFrame, pd.DataFrame, Path],
     tmp_path: Path,
 ) -> None:
     """Cells/µL of the clogged tube come back to those of the tube before it was clogged."""
     folder = tmp_path / "sound"
-    shutil.copytree(trial, folder)
+    shutil.copytree(fixed, folder)
     run_study(read_study(folder / "study.yaml"), tmp_path / "r")
     sound = pd.read_csv(tmp_path / "r" / "counts.csv")
 

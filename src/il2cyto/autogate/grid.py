@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -17,6 +18,12 @@ FloatArray = NDArray[np.float64]
 CELLS: Final = 512
 #: Gates that are estimated anew from data drawn with replacement.
 DRAWS: Final = 40
+
+
+def _read_only(values: NDArray[np.floating]) -> FloatArray:
+    fixed = np.array(values, dtype=np.float64)
+    fixed.flags.writeable = False
+    return fixed
 
 
 @dataclass(frozen=True)
@@ -38,15 +45,15 @@ class Grid:
         """Width of a cell."""
         return (self.high - self.low) / self.cells
 
-    @property
+    @cached_property
     def centres(self) -> FloatArray:
-        """Middle of each cell, float64 ``(cells,)``."""
-        return np.asarray(self.low + (np.arange(self.cells) + 0.5) * self.width, dtype=np.float64)
+        """Middle of each cell, float64 ``(cells,)``, read-only."""
+        return _read_only(self.low + (np.arange(self.cells) + 0.5) * self.width)
 
-    @property
+    @cached_property
     def edges(self) -> FloatArray:
-        """Borders of the cells, float64 ``(cells + 1,)``."""
-        return np.asarray(self.low + np.arange(self.cells + 1) * self.width, dtype=np.float64)
+        """Borders of the cells, float64 ``(cells + 1,)``, read-only."""
+        return _read_only(self.low + np.arange(self.cells + 1) * self.width)
 
     def place(self, values: FloatArray) -> NDArray[np.int64]:
         """Return the cell of each finite value, int64 ``(n,)``; what lies outside belongs to the first or last cell."""

@@ -15,6 +15,7 @@ from il2cyto.autogate.mixture import Normals, begin, expect_maximise, separation
 from il2cyto.autogate.options import number, word
 from il2cyto.errors import StrategyError
 from il2cyto.gating.learning import LearnRule
+from il2cyto.kernels.subsets import divide, miscounted
 
 FloatArray = NDArray[np.float64]
 _CELLS: Final = 256
@@ -122,26 +123,15 @@ def _targets(text: str, k: int) -> tuple[tuple[int, ...], ...]:
 
 
 def _fit(start: _Model, cells: NDArray[np.int64], weights: FloatArray, grids: Sequence[Grid], steps: int) -> _Model:
-    k = len(grids)
     model = start
     for _ in range(steps):
         halves = [one.halves(grid) for one, grid in zip(model.axes, grids, strict=True)]
-        joint = model.weight.reshape(-1, 1) * np.ones((1, len(cells)))
-        combinations = list(np.ndindex(*(2,) * k))
-        for a, half in enumerate(halves):
-            at = np.stack([half.low[cells[:, a]], half.high[cells[:, a]]])
-            joint *= at[[combination[a] for combination in combinations]]
-        total = joint.sum(axis=0)
-        joint *= np.divide(weights, total, out=np.zeros_like(total), where=total > 0)
-        weight = (joint.sum(axis=1) / joint.sum()).reshape(model.weight.shape)
-        axes = []
-        for a, (one, grid) in enumerate(zip(model.axes, grids, strict=True)):
-            sides = []
-            for high in (0, 1):
-                chosen = [i for i, combination in enumerate(combinations) if combination[a] == high]
-                held = np.bincount(cells[:, a], weights=joint[chosen].sum(axis=0), minlength=_CELLS)
-                sides.append(held.astype(np.float64))
-            axes.append(_one_step(one, sides[0], sides[1], grid))
+        densities = np.stack([np.stack([half.low, half.high]) for half in halves])
+        total, sides = divide(cells, weights, densities, model.weight.ravel())
+        weight = (total / total.sum()).reshape(model.weight.shape)
+        axes = [
+            _one_step(one, side[0], side[1], grid) for one, side, grid in zip(model.axes, sides, grids, strict=True)
+        ]
         moved = float(np.abs(weight - model.weight).max())
         model = _Model(weight, tuple(axes))
         if moved < 1e-5:
@@ -177,29 +167,19 @@ def _places(
     from scipy.optimize import minimize
 
     halves = [one.halves(grid) for one, grid in zip(model.axes, grids, strict=True)]
-    below = [
-        np.stack([np.concatenate([[0.0], np.cumsum(half.low)]), np.concatenate([[0.0], np.cumsum(half.high)])])
-        for half in halves
-    ]
+    below = np.zeros((len(grids), 2, _CELLS + 1))
+    for table, half in zip(below, halves, strict=True):
+        table[0, 1:], table[1, 1:] = np.cumsum(half.low), np.cumsum(half.high)
     free = len(grids) - len(kept)
     start = np.array([threshold(half, grid, "both") for half, grid in zip(halves[:free], grids[:free], strict=True)])
     start = start if near is None else near
+    low, width = (np.array([getattr(grid, name) for grid in grids]) for name in ("low", "width"))
+    wanted = np.array([int("".join(map(str, target)), 2) for target in targets])
+    share = model.weight.ravel()
 
     def miscount(places: FloatArray) -> float:
-        expected, right = model.weight, np.ones((2,) * len(grids))
-        for a, (table, grid) in enumerate(zip(below, grids, strict=True)):
-            at = places[a] if a < free else kept[a - free]
-            under = np.array([np.interp(at, grid.edges, row) for row in table])
-            # rows: what a cell is; columns: what it is counted as
-            moves = np.stack([under, 1.0 - under], axis=1)
-            expected = np.moveaxis(np.tensordot(expected, moves, axes=(a, 0)), -1, a)
-            right = right * moves.diagonal().reshape([2 if b == a else 1 for b in range(len(grids))])
-        inside = np.array([expected[target] for target in targets])
-        members = np.array([model.weight[target] for target in targets])
-        fit = np.abs(np.log(np.maximum(inside, 1e-9) / np.maximum(members, 1e-9)))
-        hits = members * np.array([right[target] for target in targets])
-        wrong = 1.0 - 2.0 * hits / np.maximum(inside + members, 1e-9)
-        return float(wrong.sum() + _COUNTS_FIRST * (np.maximum(fit - tolerance, 0.0) ** 2).sum())
+        every = np.concatenate([places, kept])
+        return float(miscounted(every, low, width, below, share, wanted, tolerance, _COUNTS_FIRST))
 
     steps = np.vstack([start, *(start + np.eye(len(start))[a] * 0.01 for a in range(len(start)))])
     found = minimize(
