@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from il2cyto.errors import ParameterError, did_you_mean
 from il2cyto.keys import ESTIMATED, NOT_ESTIMABLE
 from il2cyto.models.course import Course, Layout, choose_populations, lay_out, population_course
 from il2cyto.models.design import ChangeModel, fit_change
+from il2cyto.models.exact import benjamini_hochberg
 from il2cyto.visits import check_visits
 
 if TYPE_CHECKING:
@@ -124,7 +124,8 @@ def change_from_baseline(
         course = population_course(visits, column, layout)
         rows += [{**names, **row} for row in _population(course, layout, str(baseline), reference_arm)]
     table = pd.DataFrame(rows, columns=list(MODEL_COLUMNS))
-    table["p_adjusted"] = _adjusted(table)
+    keys = ["contrast", "arm", "visit"]
+    table["p_adjusted"] = table.groupby(keys, sort=False)["p_value"].transform(benjamini_hochberg)
     whole = ("n_subjects", "n_observations", "n_left_out")
     typed: pd.DataFrame = table.astype(dict.fromkeys(whole, np.int64))
     return typed
@@ -220,18 +221,6 @@ def _contrast(
         "df": found.df,
         "p_value": found.p_value,
     }
-
-
-def _adjusted(table: pd.DataFrame) -> NDArray[np.float64]:
-    """Adjust p-values by Benjamini and Hochberg over all populations, for each contrast, arm and visit."""
-    from scipy.stats import false_discovery_control
-
-    adjusted = np.full(len(table), np.nan)
-    known = np.flatnonzero(table["p_value"].notna())
-    for rows in table.iloc[known].groupby(["contrast", "arm", "visit"], sort=False).indices.values():
-        at = known[rows]
-        adjusted[at] = false_discovery_control(table["p_value"].to_numpy(dtype=np.float64)[at], method="bh")
-    return adjusted
 
 
 def _row(arm: str, visit: str, contrast: str, reason: str) -> dict[str, Any]:

@@ -114,8 +114,7 @@ def serum_over_visits(
     for value, known, word in ((baseline, layout.visits, "baseline"), (reference_arm, layout.arms, "reference_arm")):
         if value is not None and value not in known:
             raise ParameterError(f"{word} = {value!r}: no serum value has it{did_you_mean(value, list(known))}")
-    legend = serum.uns["il2cyto"]["flag_codes"] if "il2cyto" in serum.uns else {}
-    drug = [int(code) for code, text in legend.items() if drug_flag in [part.strip() for part in str(text).split(";")]]
+    drug = codes_of_flag(serum, drug_flag)
     rows: list[dict[str, Any]] = []
     for column in range(serum.n_vars):
         analyte = _analyte(serum, column, layout, rows_used, drug)
@@ -123,6 +122,12 @@ def serum_over_visits(
         rows += [{**name, **row} for row in _rows(analyte, layout, baseline, reference_arm)]
     table = pd.DataFrame(rows, columns=list(SERUM_MODEL_COLUMNS))
     return table.astype(dict.fromkeys(("n_subjects", "n_below", "n_above", "n_flagged_drug"), np.int64))
+
+
+def codes_of_flag(serum: AnnData, flag: str) -> list[int]:
+    """Return the codes of the layer ``flags`` that hold a flag, alone or among others."""
+    legend = serum.uns["il2cyto"]["flag_codes"] if "il2cyto" in serum.uns else {}
+    return [int(code) for code, text in legend.items() if flag in [part.strip() for part in str(text).split(";")]]
 
 
 def _lay_out(serum: AnnData) -> tuple[_Layout, NDArray[np.intp]]:

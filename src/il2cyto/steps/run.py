@@ -24,7 +24,7 @@ from il2cyto.steps.normalised import normalisation_table, normalised_counts, nor
 from il2cyto.steps.qualitytable import quality_findings, quality_table, with_quality
 from il2cyto.steps.results import discard, read_result
 from il2cyto.steps.serum import StudyAssay, assay_findings, flag_drug, public_assay, run_assay, serum_rows
-from il2cyto.steps.serummodel import serum_model
+from il2cyto.steps.serummodel import changed_table, serum_model
 from il2cyto.steps.sources import SourceMemory
 from il2cyto.steps.tables import TubeFacts, count_specs, tube_tables
 from il2cyto.steps.trail import HEAD, Trail
@@ -54,6 +54,7 @@ class Tables:
     assay: StudyAssay | None
     linked: Any
     model: pd.DataFrame
+    changed: pd.DataFrame
     serum_model: pd.DataFrame | None
     findings: tuple[Finding, ...]
     failures: pd.DataFrame
@@ -285,6 +286,7 @@ def make_tables(study: Study, outcomes: Mapping[str, TubeOutcome], out: Path) ->
         reference_arm=reference,
         populations=study.model_populations or None,
     )
+    changed = changed_table(study, serum, visits, analysed)
     surplus = _surplus(study)
     over_visits = serum_model(study, serum, visits) if serum is not None else None
     findings = (
@@ -298,8 +300,8 @@ def make_tables(study: Study, outcomes: Mapping[str, TubeOutcome], out: Path) ->
     wide = wide_table(counts)
     gates = gate_positions(study, facts, days)
     tables = Tables(
-        counts, wide, chosen, checks, trial, visits, serum, assay, linked, model, over_visits, findings, failures,
-        paths, missing, lacking,
+        counts, wide, chosen, checks, trial, visits, serum, assay, linked, model, changed, over_visits, findings,
+        failures, paths, missing, lacking,
         gates, drift_of(gates), queue_of(study, counts), quality,
         normalised, normalisation_table(study),
     )  # fmt: skip

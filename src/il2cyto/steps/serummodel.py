@@ -1,4 +1,4 @@
-"""The model of serum over visits for a study."""
+"""Serum of a study over its visits: its model, and subjects whose cells or serum changed."""
 
 from __future__ import annotations
 
@@ -19,6 +19,42 @@ def serum_model(study: Study, serum: AnnData, visits: AnnData) -> pd.DataFrame:
     """
     from il2cyto.models import serum_over_visits
 
+    analysed = analysed_serum(study, serum, visits)
+    known_visits, known_arms = set(analysed.obs["AVISIT"]), set(analysed.obs["ARM"])
+    return serum_over_visits(
+        analysed,
+        baseline=study.baseline if study.baseline in known_visits else None,
+        reference_arm=study.reference_arm if study.reference_arm in known_arms else None,
+    )
+
+
+def changed_table(study: Study, serum: AnnData | None, visits: AnnData, analysed: AnnData) -> pd.DataFrame:
+    """Count the changed subjects of a study; see `il2cyto.models.changed_subjects`.
+
+    Parameters
+    ----------
+    study
+        With its rules (`Study.changes`).
+    serum, visits
+        All of the study; `serum` is ``None`` without serum.
+    analysed
+        The visits that the per-visit analysis has.
+    """
+    from il2cyto.models import changed_subjects
+
+    return changed_subjects(
+        analysed,
+        analysed_serum(study, serum, visits) if serum is not None else None,
+        baseline=study.baseline if study.baseline in set(analysed.obs["AVISIT"]) else None,
+        reference_arm=study.reference_arm if study.reference_arm in set(analysed.obs["ARM"]) else None,
+        rules=study.changes.rules,
+        cv=study.changes.cv,
+        populations=study.model_populations or None,
+    )
+
+
+def analysed_serum(study: Study, serum: AnnData, visits: AnnData) -> AnnData:
+    """Return the serum of the analysed visits of listed subjects, with arms, numbers and days."""
     apart = set(visits.obs_names[(visits.obs["ANL01FL"] != "Y").to_numpy()])
     arms = {subject.id: subject.arm for subject in study.subjects.values()}
     numbers = {visit.id: float(visit.number) for visit in study.visits.values()}
@@ -29,9 +65,7 @@ def serum_model(study: Study, serum: AnnData, visits: AnnData) -> pd.DataFrame:
     analysed = serum[kept].copy()
     analysed.obs["ARM"] = [arms[subject] for subject in analysed.obs["USUBJID"]]
     analysed.obs["AVISITN"] = [numbers[visit] for visit in analysed.obs["AVISIT"]]
-    known_visits, known_arms = set(analysed.obs["AVISIT"]), set(analysed.obs["ARM"])
-    return serum_over_visits(
-        analysed,
-        baseline=study.baseline if study.baseline in known_visits else None,
-        reference_arm=study.reference_arm if study.reference_arm in known_arms else None,
-    )
+    days = visits.obs["DSLD"].reindex(analysed.obs_names)
+    analysed.obs["DSLD"] = days.to_numpy(dtype="float64", na_value=float("nan"))
+    analysed.obs["ADY"] = visits.obs["ADY"].reindex(analysed.obs_names).to_numpy(dtype="float64", na_value=float("nan"))
+    return analysed

@@ -10,6 +10,7 @@ from typing import TypeVar
 from il2cyto.derive.dosing import COURSE_GAP
 from il2cyto.study.assays import Plates
 from il2cyto.study.beads import read_bead_lots
+from il2cyto.study.changes import Changes, read_changes
 from il2cyto.study.checks import Checks, read_checks
 from il2cyto.study.fields import FieldReader
 from il2cyto.study.findings import Findings
@@ -29,6 +30,7 @@ OPTIONAL = (
     "registry", "description", "assumptions", "data_root", "bead_lots", "checks", "percent_of", "limits", "errors",
     "dosing", "treatments", "course_gap", "visit_assignment", "repeat", "serum", "controls", "gates", "sheets", "model",
     "words", "miflowcyt", "quality", "normalise", "plates", "wells",
+    "changes",
 )  # fmt: skip
 ARM = (("label",), ("reference", "visits"))
 VISIT = (("label", "number"), ("baseline", "target_day", "window", "max_dsld"))
@@ -63,6 +65,7 @@ class Document:
     bead_lots: dict[str, BeadLot]
     checks: Checks
     quality: Quality
+    changes: Changes
     percent_of: tuple[str, ...]
     limits: Limits
     errors: ErrorModel
@@ -125,6 +128,7 @@ def read_document(
         bead_lots=read_bead_lots(reader, top["bead_lots"]) if "bead_lots" in top else {},
         checks=read_checks(reader, top.get("checks"), tuple(tubes)),
         quality=read_quality(reader, top.get("quality"), tuple(tubes)),
+        changes=read_changes(reader, top.get("changes")),
         percent_of=reader.items(top["percent_of"], "percent_of", reader.text) if "percent_of" in top else (),
         limits=_limits(reader, top["limits"]) if "limits" in top else Limits(),
         errors=_errors(reader, top["errors"]) if "errors" in top else ErrorModel(),

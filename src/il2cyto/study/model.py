@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from il2cyto.errors import Problem
 from il2cyto.study.assays import Plates, WellRow
+from il2cyto.study.changes import Changes
 from il2cyto.study.checks import Checks
 from il2cyto.study.design import Arm, BeadLot, CountSpec, ErrorModel, Limits, StrategyRef, TubeType, Visit
 from il2cyto.study.frozen import FrozenMapping
@@ -295,6 +296,8 @@ class Study:
         Limits of the checks of counts, and which populations they look at.
     quality
         Limits of the quality of a tube, and which of its events are not gated.
+    changes
+        What counts as a change of a subject.
     percent_of
         Names of ancestors for which percentages are tabulated besides that of the parent.
     records
@@ -345,6 +348,7 @@ class Study:
     bead_lots: FrozenMapping[str, BeadLot]
     checks: Checks
     quality: Quality
+    changes: Changes
     percent_of: tuple[str, ...]
     limits: Limits
     errors: ErrorModel

@@ -202,6 +202,7 @@ def _study(
         bead_lots=FrozenMapping(document.bead_lots),
         checks=document.checks,
         quality=document.quality,
+        changes=document.changes,
         percent_of=document.percent_of,
         limits=document.limits,
         errors=document.errors,
