@@ -82,6 +82,8 @@ class ReportInputs:
         ``failures.csv``, and the planned visits without a tube (``subject``, ``arm``, ``visit``).
     model
         ``model.csv``, or ``None`` if nothing was modelled.
+    changed
+        Subjects that changed (`il2cyto.models.changed_subjects`); or ``None``.
     link_report
         What the join of cells and serum matched, any columns; or ``None``.
     serum_model
@@ -130,6 +132,7 @@ class ReportInputs:
     failures: pd.DataFrame
     missing_visits: pd.DataFrame
     model: pd.DataFrame | None = None
+    changed: pd.DataFrame | None = None
     link_report: pd.DataFrame | None = None
     serum: pd.DataFrame | None = None
     serum_model: pd.DataFrame | None = None

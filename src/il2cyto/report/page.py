@@ -13,6 +13,7 @@ import jinja2
 from markupsafe import Markup
 
 from il2cyto.provenance import atomic_path
+from il2cyto.report.changed import changed_table
 from il2cyto.report.checks import summarise_checks
 from il2cyto.report.corrections import list_corrections
 from il2cyto.report.curves import summarise_assay
@@ -116,6 +117,7 @@ def report_pieces(inputs: ReportInputs) -> Iterator[str]:
             flags=group_flags(inputs.counts),
             link=None if inputs.link_report is None else join_table(inputs.link_report),
             serum=() if inputs.serum is None else summarise_serum(inputs.serum, visits),
+            changed=None if inputs.changed is None else changed_table(inputs.changed, visits),
             serum_model=None if inputs.serum_model is None else serum_model_table(inputs.serum_model),
             assay=None if inputs.assay is None else summarise_assay(inputs.assay),
             checks=None if inputs.checks is None else summarise_checks(inputs.checks),

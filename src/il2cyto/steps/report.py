@@ -39,6 +39,7 @@ def report_inputs(out: Path, study: Study, tables: Tables, manifest: Mapping[str
         model=tables.model,
         link_report=tables.linked.report if tables.linked is not None else None,
         serum=serum_table(tables.serum) if tables.serum is not None else None,
+        changed=tables.changed,
         serum_model=tables.serum_model,
         manifest=manifest,
         assumptions=study.assumptions,
