@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from il2cyto.simulate.growth import body_surface_m2, height_cm, weight_kg
+from il2cyto.derive.surface import body_surface_m2
+from il2cyto.simulate.growth import height_cm, weight_kg
 from il2cyto.simulate.plan import plan_trial
 from il2cyto.simulate.regimen import given_doses
 from il2cyto.simulate.streams import entropy

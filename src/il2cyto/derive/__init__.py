@@ -1,7 +1,31 @@
-"""Derived variables of the trial: study days, ages, time since a dose. Pure functions on dates and tables."""
+"""Derived variables of the trial: study days, ages, time since a dose; body surface, doses of drugs, scores of disease.
+
+Pure functions on dates, numbers and tables.
+"""
 
 from il2cyto.derive.days import ady, age_at
 from il2cyto.derive.dosing import cycle_day, days_since_last_dose, reference_dates
+from il2cyto.derive.medication import Prescription, SteroidDose, drug_doses, overlaps, prescription, steroid_dose
+from il2cyto.derive.scores import essdai, essdai_band, sledai, sledai_band
+from il2cyto.derive.surface import body_surface_m2
 from il2cyto.derive.visits import visit_table
 
-__all__ = ["ady", "age_at", "cycle_day", "days_since_last_dose", "reference_dates", "visit_table"]
+__all__ = [
+    "Prescription",
+    "SteroidDose",
+    "ady",
+    "age_at",
+    "body_surface_m2",
+    "cycle_day",
+    "days_since_last_dose",
+    "drug_doses",
+    "essdai",
+    "essdai_band",
+    "overlaps",
+    "prescription",
+    "reference_dates",
+    "sledai",
+    "sledai_band",
+    "steroid_dose",
+    "visit_table",
+]

@@ -14,9 +14,10 @@ from typing import Final
 
 import numpy as np
 
+from il2cyto.derive.surface import body_surface_m2
 from il2cyto.simulate.course import RESPONSE_SD, course_level, drift_level, log_fold, potency
 from il2cyto.simulate.design import VISITS
-from il2cyto.simulate.growth import body_surface_m2, height_cm, weight_kg
+from il2cyto.simulate.growth import height_cm, weight_kg
 from il2cyto.simulate.quantities import CELLS, DIAGNOSIS_SHIFT, NEPHRITIS_SHIFT, SEVERITY, TREG_ON_T, Quantity
 from il2cyto.simulate.regimen import GivenDose, given_doses
 
@@ -110,7 +111,7 @@ class Subject:
 
     def bsa_at(self, day: int) -> float:
         """Body surface area in m² on a study day (Mosteller)."""
-        return body_surface_m2(self.height_at(day), self.weight_at(day))
+        return float(body_surface_m2(self.height_at(day), self.weight_at(day)))
 
     @property
     def dose_days(self) -> tuple[int, ...]:

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from il2cyto.derive.scores import essdai, sledai
 from il2cyto.simulate.activity import draw_activity
 from il2cyto.simulate.adverse import draw_events
 from il2cyto.simulate.biology import VisitTruth
 from il2cyto.simulate.design import VISITS
 from il2cyto.simulate.laboratory import TESTS, draw_laboratory
 from il2cyto.simulate.plan import TrialPlan
-from il2cyto.simulate.scores import ESSDAI, SLEDAI, draw_essdai, draw_jadas, draw_sledai
+from il2cyto.simulate.scores import draw_essdai, draw_jadas, draw_sledai
 from il2cyto.simulate.streams import stream
 from il2cyto.simulate.therapy import Medication, draw_therapy
 
@@ -74,12 +75,12 @@ def clinical_sheets(plan: TrialPlan) -> Clinical:
             totals: dict[str, float] = {}
             if subject.diagnosis == "SLE":
                 items, wrong = draw_sledai(plan.seed, number, visit, level, laboratory, subject.nephritis)
-                totals["sledai"] = sum(SLEDAI[name] * value for name, value in items.items())
+                totals["sledai"] = sledai(items)
                 rows["scores"] += [(*where, "SELENA-SLEDAI", name, str(value)) for name, value in items.items()]
                 slips += [(subject.id, blood.visit, name, items[name]) for name in wrong]
             elif subject.diagnosis == "pSS":
                 levels = draw_essdai(plan.seed, number, visit, level, laboratory)
-                totals["essdai"] = sum(ESSDAI[name][0] * value for name, value in levels.items())
+                totals["essdai"] = essdai(levels)
                 rows["scores"] += [(*where, "ESSDAI", name, str(value)) for name, value in levels.items()]
             else:
                 parts = draw_jadas(plan.seed, number, visit, level, laboratory)

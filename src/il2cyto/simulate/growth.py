@@ -45,14 +45,3 @@ def weight_kg(age_years: float, height: float, z: float) -> float:
     """
     bmi = (_BMI[0] + _BMI[1] * (age_years - 6.0)) * float(np.exp(_BMI_SD * z))
     return bmi * (height / 100.0) ** 2
-
-
-def body_surface_m2(height: float, weight: float) -> float:
-    """Body surface area (Mosteller 1987: the root of height [cm] × weight [kg] / 3600).
-
-    Examples
-    --------
-    >>> round(body_surface_m2(140, 32), 3)
-    1.116
-    """
-    return float(np.sqrt(height * weight / 3600.0))

@@ -11,51 +11,10 @@ from collections.abc import Mapping
 from statistics import NormalDist
 from typing import Final
 
+from il2cyto.derive.scores import ESSDAI, SLEDAI
 from il2cyto.simulate.laboratory import TESTS
 from il2cyto.simulate.streams import stream
 
-#: The 24 descriptors of the SELENA-SLEDAI with their weights; they sum to 105.
-SLEDAI: Final[Mapping[str, int]] = {
-    "seizure": 8,
-    "psychosis": 8,
-    "organic_brain_syndrome": 8,
-    "visual_disturbance": 8,
-    "cranial_nerve_disorder": 8,
-    "lupus_headache": 8,
-    "cerebrovascular_accident": 8,
-    "vasculitis": 8,
-    "arthritis": 4,
-    "myositis": 4,
-    "urinary_casts": 4,
-    "haematuria": 4,
-    "proteinuria": 4,
-    "pyuria": 4,
-    "rash": 2,
-    "alopecia": 2,
-    "mucosal_ulcers": 2,
-    "pleurisy": 2,
-    "pericarditis": 2,
-    "low_complement": 2,
-    "increased_dna_binding": 2,
-    "fever": 1,
-    "thrombocytopenia": 1,
-    "leukopenia": 1,
-}
-#: The 12 domains of the ESSDAI: weight and highest level; weights times highest levels sum to 123.
-ESSDAI: Final[Mapping[str, tuple[int, int]]] = {
-    "constitutional": (3, 2),
-    "lymphadenopathy": (4, 3),
-    "glandular": (2, 2),
-    "articular": (2, 3),
-    "cutaneous": (3, 3),
-    "pulmonary": (5, 3),
-    "renal": (5, 3),
-    "muscular": (6, 3),
-    "peripheral_nervous_system": (5, 3),
-    "central_nervous_system": (5, 3),
-    "haematological": (2, 3),
-    "biological": (1, 2),
-}
 #: Share of children with a sign at the activity of enrolment, for the signs that no laboratory value decides.
 _SIGNS: Final[Mapping[str, float]] = {
     "seizure": 0.01,
@@ -153,7 +112,10 @@ def draw_essdai(seed: int, number: int, visit: int, activity: float, laboratory:
     levels = dict.fromkeys(ESSDAI, 0)
     for name, share in _DOMAINS.items():
         excess = liability[name] + _SLOPE * math.log(activity) - _threshold(share)
-        levels[name] = min(0 if excess <= 0 else 1 + int(excess > 0.8) + int(excess > 1.8), ESSDAI[name][1])
+        wanted = 0 if excess <= 0 else 1 + int(excess > 0.8) + int(excess > 1.8)
+        # the central nervous system has no low level
+        known = ESSDAI[name][1]
+        levels[name] = next((level for level in known if level >= wanted), known[-1])
     if levels["central_nervous_system"] == 1:
         levels["central_nervous_system"] = 2  # this domain has no low level
     neutrophils, lymphocytes = laboratory["NEUT"], laboratory["LYM"]
