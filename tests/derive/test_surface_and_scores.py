@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from il2cyto.derive import body_surface_m2, essdai, essdai_band, sledai, sledai_band
+from il2cyto.derive import essdai, essdai_band, sledai, sledai_band
 from il2cyto.derive.scores import ESSDAI, SLEDAI
-from il2cyto.derive.surface import FORMULAS
+from il2cyto.derive.surface import FORMULAS, body_surface_m2
 from il2cyto.errors import ParameterError, TableError
 
 

@@ -12,6 +12,7 @@ from scipy import stats
 
 from il2cyto.errors import ParameterError, TableError
 from il2cyto.models import MODEL_COLUMNS, change_from_baseline, populations_left_out
+from il2cyto.models.mmrm import contrast, fit_mmrm
 from il2cyto.visits.check import check_visits
 
 NUMBER = {"SCR": -1.0, "BL": 0.0, "M1": 1.0, "M3": 3.0, "M6": 6.0}
@@ -115,12 +116,12 @@ def test_complete_visits_are_analyses_of_covariance() -> None:
     t = stats.t.ppf(0.975, 2 * n - 3)
     for v, visit in enumerate(("M1", "M3")):
         params, rss = np.linalg.lstsq(design, y[:, v], rcond=None)[:2]
-        for weights, arm, contrast in (
+        for weights, arm, kind in (
             ([1, 0, 0], "IL2", "change_from_baseline"),
             ([0, 1, 0], "STD", "change_from_baseline"),
             ([1, -1, 0], "IL2 / STD", "arm_difference"),
         ):
-            row = cell(model, arm, visit, contrast)
+            row = cell(model, arm, visit, kind)
             estimate = weights @ params
             error = np.sqrt(rss[0] / (2 * n - 3) * (weights @ inverse @ weights))
             found = row[["log_estimate", "log_se", "df"]].to_numpy(float)
@@ -342,3 +343,69 @@ def test_arms_and_visits_must_be_unambiguous() -> None:
     unnumbered.obs.loc["A1|M3", "AVISITN"] = np.nan
     with pytest.raises(TableError, match="visit M3: AVISITN is"):
         change_from_baseline(unnumbered, baseline="BL")
+
+
+def test_covariates_at_baseline() -> None:
+    """With complete visits the model is a regression of each visit on arm, baseline, age and diagnosis."""
+    n = 12
+    cells, arms, x, y = noisy(seed=8, n=n, tau=0.3)
+    visits = trial(cells, arms)
+    rng = np.random.default_rng(3)
+    age = dict(zip(arms, rng.uniform(6, 17, 2 * n), strict=True))
+    diagnosis = dict(zip(arms, np.tile(["SLE", "pSS", "SLE", "JIA"], n // 2), strict=True))
+    visits.obs["AGE"] = [age[s] for s in visits.obs["USUBJID"]]
+    visits.obs["DIAGNOSIS"] = [diagnosis[s] for s in visits.obs["USUBJID"]]
+    names = ("AGE", "DIAGNOSIS")
+    model = change_from_baseline(visits, baseline="BL", reference_arm="STD", covariates=names)
+    assert model["method"].str.contains("~ arm × visit + log Y0 × visit + AGE + DIAGNOSIS; ", regex=False).all()
+    assert model["method"].str.endswith("adjusted for baseline and AGE, DIAGNOSIS").all()
+    kinds = np.array(list(diagnosis.values()))
+    own = np.column_stack(
+        [np.repeat([1, 0], n), np.repeat([0, 1], n), list(age.values()), kinds == "SLE", kinds == "pSS"]
+    ).astype(float)
+    own[:, 2:] -= own[:, 2:].mean(axis=0)
+    # one coefficient of a covariate over both visits: fitted to both at once with the covariance that REML finds
+    both = np.zeros((2 * n, 2, 9))
+    for v in (0, 1):
+        both[:, v, [v, 2 + v, 4 + v]] = np.column_stack([own[:, :2], x - x.mean()])
+        both[:, v, 6:] = own[:, 2:]
+    fit = fit_mmrm(y, both)
+    found = contrast(fit, [0, 1, 0, -1, 0, 0, 0, 0, 0])
+    row = cell(model, "IL2 / STD", "M3", "arm_difference")
+    values = row[["log_estimate", "log_se", "df"]].to_numpy(float)
+    np.testing.assert_allclose(values, [found.estimate, found.se, found.df], rtol=1e-6)
+    # an unknown covariate costs its subject, and says so
+    visits.obs.loc["STD-12|BL", "AGE"] = np.nan
+    lost = change_from_baseline(visits, baseline="BL", reference_arm="STD", covariates=names)
+    assert cell(lost, "STD", "M1")["n_subjects"] == n - 1
+    assert cell(lost, "STD", "M1")["reason"] == "1 without a covariate"
+    assert cell(lost, "IL2", "M1")["reason"] == ""
+    with pytest.raises(ParameterError, match=r"covariate 'AGES': no such column \(did you mean 'AGE'\?\)"):
+        change_from_baseline(visits, baseline="BL", covariates=["AGES"])
+    # the same for all: nothing to adjust for
+    visits.obs["SEX"] = "F"
+    same = change_from_baseline(trial(cells, arms), baseline="BL", reference_arm="STD")
+    alike = change_from_baseline(visits[visits.obs["USUBJID"] != ""], baseline="BL", covariates=["SEX"])
+    np.testing.assert_allclose(alike["log_estimate"], same["log_estimate"][:4], rtol=1e-9)
+
+
+def test_percentages_by_their_odds() -> None:
+    cells, arms, _, _ = noisy(seed=6, n=8, tau=0.3)
+    visits = trial(cells, arms)
+    odds = cells["Treg"].to_numpy() / 400
+    visits.layers["percent_parent"] = (100 * odds / (1 + odds))[:, None]
+    model = change_from_baseline(visits, baseline="BL", reference_arm="STD", percent=True)
+    assert "odds_ratio_to_baseline" in model
+    assert "ratio_to_baseline" not in model
+    # the odds are the cells / 400: their ratios are those of the cells
+    cells_model = change_from_baseline(trial(cells, arms), baseline="BL", reference_arm="STD")
+    np.testing.assert_allclose(model["odds_ratio_to_baseline"], cells_model["ratio_to_baseline"], rtol=1e-9)
+    np.testing.assert_allclose(model["df"], cells_model["df"], rtol=1e-6)
+    layer = visits.layers["percent_parent"].copy()
+    layer[visits.obs_names.get_loc("IL2-00|M1")] = 100.0
+    layer[visits.obs_names.get_loc("IL2-01|M1")] = 0.0
+    layer[visits.obs_names.get_loc("IL2-02|M1")] = np.nan
+    visits.layers["percent_parent"] = layer
+    row = cell(change_from_baseline(visits, baseline="BL", percent=True), "IL2", "M1")
+    assert (row["n_subjects"], row["n_left_out"]) == (5, 2)
+    assert row["reason"] == "2 left out (0 or 100 % has no logit)"

@@ -1,13 +1,13 @@
-"""Derived variables of the trial: study days, ages, time since a dose; body surface, doses of drugs, scores of disease.
+"""Derived variables of the trial: study days, ages, time since a dose, doses of drugs, scores of disease.
 
-Pure functions on dates, numbers and tables.
+Pure functions on dates, numbers and tables. Body surface, which works on arrays, is in `il2cyto.derive.surface`:
+reading a study needs nothing numerical.
 """
 
 from il2cyto.derive.days import ady, age_at
 from il2cyto.derive.dosing import cycle_day, days_since_last_dose, reference_dates
 from il2cyto.derive.medication import Prescription, SteroidDose, drug_doses, overlaps, prescription, steroid_dose
 from il2cyto.derive.scores import essdai, essdai_band, sledai, sledai_band
-from il2cyto.derive.surface import body_surface_m2
 from il2cyto.derive.visits import visit_table
 
 __all__ = [
@@ -15,7 +15,6 @@ __all__ = [
     "SteroidDose",
     "ady",
     "age_at",
-    "body_surface_m2",
     "cycle_day",
     "days_since_last_dose",
     "drug_doses",

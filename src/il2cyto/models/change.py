@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from il2cyto.errors import ParameterError, did_you_mean
 from il2cyto.keys import ESTIMATED, NOT_ESTIMABLE
 from il2cyto.models.course import Course, Layout, choose_populations, lay_out, population_course
-from il2cyto.models.design import ChangeModel, fit_change
+from il2cyto.models.design import ChangeModel, Covariates, fit_change
 from il2cyto.models.exact import benjamini_hochberg
 from il2cyto.visits import check_visits
 
@@ -57,6 +58,8 @@ def change_from_baseline(
     baseline: str | None,
     reference_arm: str | None = None,
     populations: Sequence[str] | None = None,
+    covariates: Sequence[str] = (),
+    percent: bool = False,
 ) -> pd.DataFrame:
     """Model the change of every population from baseline; a non-randomised comparison, adjusted for baseline only.
 
@@ -86,6 +89,13 @@ def change_from_baseline(
     populations
         Names, paths or column names of the populations to model; ``None`` means all. Populations that have no cells/µL
         at any visit are not in the table: `populations_left_out` lists them.
+    covariates
+        Columns of ``visits.obs`` that are adjusted for besides the baseline, as they are at it: numbers as such, texts
+        as classes. Marginal means are at the mean of the subjects in the model. A subject without one of them does not
+        enter, and ``reason`` tells how many. Nothing that treatment may change belongs here.
+    percent
+        Model the percentage of the parent instead of cells/µL, by its logit: ratios are odds ratios then, and the
+        column is called ``odds_ratio_to_baseline``.
 
     Returns
     -------
@@ -99,7 +109,7 @@ def change_from_baseline(
     Raises
     ------
     ParameterError
-        If no subject has the visit `baseline`, or an arm or population is unknown.
+        If no subject has the visit `baseline`, or an arm, population or covariate is unknown.
     TableError
         If `visits` is no visits object, a subject has no arm or several, or a visit has no number or several.
     """
@@ -114,21 +124,48 @@ def change_from_baseline(
         else f"there is no visit after {baseline}"
     )
     rows: list[dict[str, Any]] = []
+    adjusted = _covariates(visits.obs, layout, covariates)
+    measured = np.asarray(visits.layers["percent_parent"] if percent else visits.X)
     for column in choose_populations(visits, populations):
-        if np.isnan(np.asarray(visits.X)[:, column]).all():
+        if np.isnan(measured[:, column]).all():
             continue
         names = {name: visits.var[name].iloc[column] for name in ("strategy", "population", "definition")}
         if not layout.visits:
             rows += [{**names, **_row(arm, "", CHANGE, reason=missing)} for arm in layout.arm_names]
             continue
-        course = population_course(visits, column, layout)
-        rows += [{**names, **row} for row in _population(course, layout, str(baseline), reference_arm)]
+        course = population_course(visits, column, layout, percent=percent).of(adjusted.complete)
+        rows += [
+            {**names, **row} for row in _population(course, layout, str(baseline), reference_arm, adjusted, percent)
+        ]
     table = pd.DataFrame(rows, columns=list(MODEL_COLUMNS))
     keys = ["contrast", "arm", "visit"]
     table["p_adjusted"] = table.groupby(keys, sort=False)["p_value"].transform(benjamini_hochberg)
     whole = ("n_subjects", "n_observations", "n_left_out")
     typed: pd.DataFrame = table.astype(dict.fromkeys(whole, np.int64))
-    return typed
+    return typed.rename(columns={"ratio_to_baseline": "odds_ratio_to_baseline"}) if percent else typed
+
+
+def _covariates(obs: pd.DataFrame, layout: Layout, names: Sequence[str]) -> Covariates:
+    """Covariates of the subjects at baseline: numbers as such, texts as classes less the first."""
+    columns: list[NDArray[np.float64]] = []
+    for name in names:
+        if name not in obs:
+            raise ParameterError(f"covariate {name!r}: no such column{did_you_mean(name, list(map(str, obs.columns)))}")
+        at = layout.baseline_rows
+        values = pd.Series([obs[name].iloc[row] if row >= 0 else None for row in at], dtype=object)
+        if pd.api.types.is_numeric_dtype(obs[name]):
+            columns.append(np.asarray(values, dtype=np.float64))
+            continue
+        texts = values.fillna("").astype(str)
+        unknown = (texts == "").to_numpy()
+        classes = sorted(set(texts[~unknown]))
+        # of one class there is one column, which says who has none
+        columns += [np.where(unknown, np.nan, texts == one) for one in (classes[1:] or [""])]
+    held = np.column_stack(columns) if columns else np.zeros((len(layout.subjects), 0))
+    complete = np.asarray(np.isfinite(held).all(axis=1))
+    # a column that is the same for all adjusts for nothing
+    varies = [bool(np.ptp(column[complete]) > 0) if complete.any() else False for column in held.T]
+    return Covariates(held[:, varies], tuple(names), complete)
 
 
 def populations_left_out(visits: AnnData, populations: Sequence[str] | None = None) -> pd.DataFrame:
@@ -150,26 +187,32 @@ def populations_left_out(visits: AnnData, populations: Sequence[str] | None = No
     return table
 
 
-def _population(course: Course, layout: Layout, baseline: str, reference: str | None) -> list[dict[str, Any]]:
+def _population(
+    course: Course, layout: Layout, baseline: str, reference: str | None, covariates: Covariates, percent: bool
+) -> list[dict[str, Any]]:
     why_not: dict[str, str] = {}
     for arm in layout.arm_names:
         subjects = int(course.used[layout.arms == arm].any(axis=1).sum())
         if subjects < FEWEST:
             count = "1 subject has" if subjects == 1 else f"{subjects} subjects have"
-            why_not[arm] = f"{arm}: {count} values above 0 at {baseline} and later; {FEWEST} are needed"
-    model = fit_change(course, layout, [arm for arm in layout.arm_names if arm not in why_not])
+            why_not[arm] = f"{arm}: {count} {_usable(percent)} at {baseline} and later; {FEWEST} are needed"
+    model = fit_change(course, layout, [arm for arm in layout.arm_names if arm not in why_not], covariates)
     rows = [
-        _contrast(course, layout, model, visit, [arm], baseline, why_not)
+        _contrast(course, layout, model, visit, [arm], baseline, why_not, percent)
         for arm in layout.arm_names
         for visit in range(len(layout.visits))
     ]
     rows += [
-        _contrast(course, layout, model, visit, [arm, reference], baseline, why_not)
+        _contrast(course, layout, model, visit, [arm, reference], baseline, why_not, percent)
         for arm in layout.arm_names
         for visit in range(len(layout.visits))
         if reference is not None and arm != reference
     ]
     return rows
+
+
+def _usable(percent: bool) -> str:
+    return "values between 0 and 100 %" if percent else "values above 0"
 
 
 def _contrast(
@@ -180,24 +223,29 @@ def _contrast(
     arms: list[str],
     baseline: str,
     why_not: dict[str, str],
+    percent: bool,
 ) -> dict[str, Any]:
     """Row of the first arm at a visit, or of its difference from the second."""
     here = np.isin(layout.arms.astype(str), arms)
     counted = {
         name: int(getattr(course, name)[here, visit].sum())
-        for name in ("used", "left_out", "no_baseline", "below_lloq")
+        for name in ("used", "left_out", "no_baseline", "below_lloq", "no_covariate")
     }
+    without = "0 or 100 % has no logit" if percent else "0 cells/µL has no logarithm"
     name = layout.visits[visit]
     remarks = [
-        *([f"{counted['left_out']} left out (0 cells/µL has no logarithm)"] if counted["left_out"] else []),
+        *([f"{counted['left_out']} left out ({without})"] if counted["left_out"] else []),
         *([f"{counted['no_baseline']} without a value at {baseline}"] if counted["no_baseline"] else []),
+        *([f"{counted['no_covariate']} without a covariate"] if counted["no_covariate"] else []),
     ]
     row = _row(" / ".join(arms), name, CHANGE if len(arms) == 1 else DIFFERENCE, reason="")
     row |= {"n_subjects": counted["used"], "n_left_out": counted["left_out"]}
     lost = [why_not[arm] for arm in arms if arm in why_not]
     if not lost and not isinstance(model, str):
         lost = [
-            f"{arm}: no value above 0 at {baseline} and {name}" for arm in arms if (arm, visit) not in model.columns
+            f"{arm}: no {_usable(percent).replace('values', 'value')} at {baseline} and {name}"
+            for arm in arms
+            if (arm, visit) not in model.columns
         ]
     if isinstance(model, str) and not lost:
         lost = [model]

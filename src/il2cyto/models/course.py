@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -44,7 +44,7 @@ class Layout:
 
 @dataclass(frozen=True, eq=False)
 class Course:
-    """Cells/µL of one population.
+    """Cells/µL of one population, or the odds of being one of its parent.
 
     `value` ``(n_subjects, n_visits)`` and `baseline` ``(n_subjects,)``, NaN where there are none. The masks have the
     shape of `value`: `used` (both above 0), `left_out` (one of them 0, which has no logarithm), `no_baseline`
@@ -57,6 +57,13 @@ class Course:
     left_out: Mask
     no_baseline: Mask
     below_lloq: Mask
+    no_covariate: Mask
+
+    def of(self, complete: Mask) -> Course:
+        """Return the course without the subjects, ``(n_subjects,)``, of whom a covariate is not known."""
+        lost = self.used & ~complete[:, None]
+        kept = {name: getattr(self, name) & ~lost for name in ("used", "below_lloq")}
+        return replace(self, **kept, no_covariate=lost)
 
 
 def lay_out(obs: pd.DataFrame, baseline: str | None) -> Layout:
@@ -117,9 +124,17 @@ def choose_populations(visits: AnnData, populations: Sequence[str] | None) -> li
     return sorted(chosen)
 
 
-def population_course(visits: AnnData, column: int, layout: Layout) -> Course:
-    """Cells/µL of one column of the visits object by subject and visit."""
-    cells = np.append(np.asarray(visits.X, dtype=np.float64)[:, column], np.nan)
+def population_course(visits: AnnData, column: int, layout: Layout, *, percent: bool = False) -> Course:
+    """Cells/µL of one column of the visits object by subject and visit, or the odds of its percentage of the parent.
+
+    Odds of 0 and of infinity (0 and 100 %) have no logarithm and are left out alike.
+    """
+    if percent:
+        share = np.asarray(visits.layers["percent_parent"], dtype=np.float64)[:, column] / 100.0
+        # all of the parent: as little of a logarithm as none of it
+        cells = np.append(np.where(share >= 1.0, 0.0, share / np.where(share >= 1.0, 1.0, 1.0 - share)), np.nan)
+    else:
+        cells = np.append(np.asarray(visits.X, dtype=np.float64)[:, column], np.nan)
     few = np.append(np.asarray(visits.layers["status"])[:, column] == BELOW_LLOQ, False)
     value, baseline = cells[layout.rows], cells[layout.baseline_rows]
     measured = ~np.isnan(value)
@@ -132,4 +147,5 @@ def population_course(visits: AnnData, column: int, layout: Layout) -> Course:
         left_out=both & ~used,
         no_baseline=measured & ~both,
         below_lloq=used & (few[layout.rows] | few[layout.baseline_rows][:, None]),
+        no_covariate=np.zeros(used.shape, dtype=bool),
     )

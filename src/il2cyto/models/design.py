@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from il2cyto.models.course import Course, Layout
 from il2cyto.models.mixed import MIXED, Fit, Floats, fit_random_intercept
 from il2cyto.models.mmrm import Contrast, Rung, climb
 
-_CAVEAT: Final = "non-randomised comparison adjusted for baseline only"
 MMRM: Final = "mixed model for repeated measures (REML)"
 ANCOVA: Final = "analysis of covariance"
 RANDOM_INTERCEPT: Final = "random intercept"
@@ -44,7 +44,19 @@ class ChangeModel:
         return self.estimate(weights)
 
 
-def fit_change(course: Course, layout: Layout, arms: list[str]) -> ChangeModel | str:
+@dataclass(frozen=True, eq=False)
+class Covariates:
+    """What the model adjusts for besides the baseline.
+
+    `columns` ``(n_subjects, q)``, NaN where unknown; `names`; and whose are all known, ``(n_subjects,)``.
+    """
+
+    columns: Floats
+    names: tuple[str, ...]
+    complete: NDArray[np.bool_]
+
+
+def fit_change(course: Course, layout: Layout, arms: list[str], covariates: Covariates) -> ChangeModel | str:
     """Fit the change from baseline of some arms, or return why it cannot be fitted.
 
     By subject and visit with an unstructured covariance and the baseline at each visit, down the ladder of
@@ -69,7 +81,15 @@ def fit_change(course: Course, layout: Layout, arms: list[str]) -> ChangeModel |
     factors = " × ".join(
         name for name, levels in zip(("arm", "visit"), zip(*cells, strict=True), strict=True) if len(set(levels)) > 1
     )
-    by_visit = np.concatenate([means, centred[:, None, None] * np.eye(visits.size)[None]], axis=2)
+    extra = covariates.columns[subjects] - covariates.columns[subjects].mean(axis=0)
+    by_visit = np.concatenate(
+        [
+            means,
+            centred[:, None, None] * np.eye(visits.size)[None],
+            np.broadcast_to(extra[:, None, :], (*known.shape, extra.shape[1])),
+        ],
+        axis=2,
+    )
     days = layout.days[np.ix_(subjects, visits)]
     found: Rung | tuple[str, ...] = (
         f"{int(known.sum())} observations do not determine a baseline effect at each visit",
@@ -78,49 +98,62 @@ def fit_change(course: Course, layout: Layout, arms: list[str]) -> ChangeModel |
         found = climb(response, by_visit, days, np.eye(by_visit.shape[2])[: len(cells)])
     if isinstance(found, Rung):
         several = visits.size > 1
-        terms = " + ".join([factors or "1", "log Y0" + (" × visit" if several else "")])
+        terms = " + ".join([factors or "1", "log Y0" + (" × visit" if several else ""), *covariates.names])
         return ChangeModel(
             columns,
             by_visit.shape[2],
             found.contrast,
             int(known.sum()),
-            f"{MMRM if several else ANCOVA}: log(Y/Y0) ~ {terms}; {found.name}; {_CAVEAT}",
+            f"{MMRM if several else ANCOVA}: log(Y/Y0) ~ {terms}; {found.name}; {_caveat(covariates)}",
             found.name,
             warnings="; ".join(found.passed),
         )
-    return _random_intercept(response, means, centred, factors, columns, found)
+    return _random_intercept(response, means, np.column_stack([centred, extra]), factors, columns, found, covariates)
 
 
 def _random_intercept(
     response: Floats,
     means: Floats,
-    centred: Floats,
+    adjusted_for: Floats,
     factors: str,
     columns: dict[tuple[str, int], int],
     passed: tuple[str, ...],
+    covariates: Covariates,
 ) -> ChangeModel | str:
-    """Fit one baseline effect and a random intercept, with degrees of freedom between subjects."""
+    """Fit one baseline effect, the covariates and a random intercept, with degrees of freedom between subjects."""
     subject, visit = np.nonzero(np.isfinite(response))
     y, design = response[subject, visit], means[subject, visit]
-    adjusted = np.column_stack([design, centred[subject]])
+    terms = ["log Y0", *covariates.names]
+    if float(np.ptp(adjusted_for[:, 0])) <= 1e-9:
+        terms, adjusted_for = terms[1:], adjusted_for[:, 1:]
+    adjusted = np.column_stack([design, adjusted_for[subject]])
     arms = sorted({arm for arm, _ in columns})
     between = np.column_stack(
         [means[:, :, [column for (arm, _), column in columns.items() if arm == name]].any(axis=(1, 2)) for name in arms]
     ).astype(np.float64)
-    varies = float(np.ptp(centred)) > 1e-9 and np.linalg.matrix_rank(adjusted) == adjusted.shape[1]
-    if varies:
-        design, between = adjusted, np.column_stack([between, centred])
-    n = len(centred)
+    n = len(response)
+    if np.linalg.matrix_rank(adjusted) == adjusted.shape[1]:
+        design, between = adjusted, np.column_stack([between, adjusted_for])
+    elif covariates.names:
+        return f"{len(y)} observations of {n} subjects do not determine the effects of {', '.join(covariates.names)}"
+    else:
+        terms = []
     df = n - int(np.linalg.matrix_rank(between))
     if df < 1 or len(y) <= design.shape[1]:
         return f"{len(y)} observations of {n} subjects do not suffice for {design.shape[1]} effects"
     fit = fit_random_intercept(y, design, subject.astype(np.intp))
-    terms = " + ".join([factors or "1", *(["log Y0"] if varies else [])])
     return ChangeModel(
         columns, design.shape[1], lambda weights: _contrast(fit, weights, df), len(y),
-        f"{fit.method}: log(Y/Y0) ~ {terms}; t with between-subject df; {_CAVEAT}",
+        f"{fit.method}: log(Y/Y0) ~ {' + '.join([factors or '1', *terms])}; t with between-subject df; "
+        f"{_caveat(covariates)}",
         RANDOM_INTERCEPT if fit.method == MIXED else INDEPENDENT, note=fit.note, warnings="; ".join(passed),
     )  # fmt: skip
+
+
+def _caveat(covariates: Covariates) -> str:
+    if not covariates.names:
+        return "non-randomised comparison adjusted for baseline only"
+    return f"non-randomised comparison adjusted for baseline and {', '.join(covariates.names)}"
 
 
 def _contrast(fit: Fit, weights: Floats, df: int) -> Contrast:

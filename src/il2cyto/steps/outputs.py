@@ -68,6 +68,7 @@ def write_outputs(
     write_table(override_table(study), out / "overrides.csv")
     write_table(tables.missing_populations, out / "missing_populations.csv")
     write_table(tables.model, out / "model.csv")
+    write_table(tables.model_percent, out / "model_percent.csv")
     write_table(tables.changed, out / "changed_subjects.csv")
     write_table(tables.checks, out / "checks.csv")
     write_table(tables.quality, out / "quality.csv")

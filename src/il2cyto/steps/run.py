@@ -54,6 +54,7 @@ class Tables:
     assay: StudyAssay | None
     linked: Any
     model: pd.DataFrame
+    model_percent: pd.DataFrame
     changed: pd.DataFrame
     serum_model: pd.DataFrame | None
     findings: tuple[Finding, ...]
@@ -280,11 +281,16 @@ def make_tables(study: Study, outcomes: Mapping[str, TubeOutcome], out: Path) ->
     # a study that has begun may lack them still; a model without them says what it lacks
     baseline = study.baseline if study.baseline in set(analysed.obs["AVISIT"]) else None
     reference = study.reference_arm if study.reference_arm in set(analysed.obs["ARM"]) else None
-    model = change_from_baseline(
-        analysed,
-        baseline=baseline,
-        reference_arm=reference,
-        populations=study.model_populations or None,
+    model, model_percent = (
+        change_from_baseline(
+            analysed,
+            baseline=baseline,
+            reference_arm=reference,
+            populations=study.model_populations or None,
+            covariates=study.model_covariates,
+            percent=percent,
+        )
+        for percent in (False, True)
     )
     changed = changed_table(study, serum, visits, analysed)
     surplus = _surplus(study)
@@ -300,8 +306,8 @@ def make_tables(study: Study, outcomes: Mapping[str, TubeOutcome], out: Path) ->
     wide = wide_table(counts)
     gates = gate_positions(study, facts, days)
     tables = Tables(
-        counts, wide, chosen, checks, trial, visits, serum, assay, linked, model, changed, over_visits, findings,
-        failures, paths, missing, lacking,
+        counts, wide, chosen, checks, trial, visits, serum, assay, linked, model, model_percent, changed,
+        over_visits, findings, failures, paths, missing, lacking,
         gates, drift_of(gates), queue_of(study, counts), quality,
         normalised, normalisation_table(study),
     )  # fmt: skip

@@ -37,7 +37,9 @@ VISIT = (("label", "number"), ("baseline", "target_day", "window", "max_dsld"))
 ASSIGNMENTS = ("nominal", "windows")
 LIMITS = ("lloq_events", "lod_events", "min_beads")
 ERRORS = ("cv_pipetting", "cv_lot", "cv_volume", "cv_alc", "cv_wbc")
-MODEL = ("populations",)
+MODEL = ("populations", "covariates")
+#: What is known of a subject before treatment, and models may adjust for.
+COVARIATES = ("AGE", "SEX", "DIAGNOSIS")
 GATES = ("learn",)
 SHEETS = ("samples", "dosing", "serum", "controls", "wells")
 
@@ -72,6 +74,7 @@ class Document:
     sheets: dict[str, tuple[str, Path]]
     styles: dict[str, SheetStyle]
     model_populations: tuple[str, ...]
+    model_covariates: tuple[str, ...]
     treatments: tuple[str, ...]
     treatments_line: int | None
     words: tuple[str, ...]
@@ -111,6 +114,7 @@ def read_document(
     visits = _visits(reader, top["visits"]) if "visits" in top else {}
     arms = _arms(reader, top["arms"], visits) if "arms" in top else {}
     tubes = read_tubes(reader, top["tubes"], roots) if "tubes" in top else {}
+    model = _model(reader, top["model"]) if "model" in top else ((), ())
     texts = {key: reader.text(top[key], key) if key in top else None for key in ("title", "registry", "description")}
     return Document(
         id=_known(reader.identifier(top["study"], "study") if "study" in top else None, ""),
@@ -134,7 +138,8 @@ def read_document(
         errors=_errors(reader, top["errors"]) if "errors" in top else ErrorModel(),
         sheets=_sheets(reader, top, folder),
         styles=read_styles(reader, top["sheets"], columns or dict.fromkeys(SHEETS, ())) if "sheets" in top else {},
-        model_populations=_model(reader, top["model"]) if "model" in top else (),
+        model_populations=model[0],
+        model_covariates=model[1],
         treatments=reader.items(top["treatments"], "treatments", reader.text) if "treatments" in top else (),
         treatments_line=top["treatments"].line if "treatments" in top else None,
         words=reader.items(top["words"], "words", reader.text) if "words" in top else (),
@@ -278,9 +283,17 @@ def _errors(reader: FieldReader, node: Node) -> ErrorModel:
     return ErrorModel(**{key: value for key, value in read.items() if value is not None})
 
 
-def _model(reader: FieldReader, node: Node) -> tuple[str, ...]:
+def _model(reader: FieldReader, node: Node) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the populations that are modelled and what models adjust for."""
     given = reader.section(node, "model", (), MODEL)
-    return reader.items(given["populations"], "model.populations", reader.text) if "populations" in given else ()
+    populations = reader.items(given["populations"], "model.populations", reader.text) if "populations" in given else ()
+    if "covariates" not in given:
+        return populations, ()
+
+    def covariate(item: Node, where: str) -> str | None:
+        return reader.choice(item, where, COVARIATES)
+
+    return populations, reader.items(given["covariates"], "model.covariates", covariate)
 
 
 def _learn(reader: FieldReader, node: Node) -> bool:

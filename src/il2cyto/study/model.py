@@ -312,6 +312,8 @@ class Study:
         Rows of the dosing and serum sheets; empty without these sheets. `dosing` and `serum` give them as tables.
     model_populations
         Populations to be modelled; empty means all.
+    model_covariates
+        Columns of the visits that models adjust for besides the baseline.
     words
         Diagnoses, analytes and units that results may carry as the sheets write them, besides those of common lists.
     miflowcyt
@@ -358,6 +360,7 @@ class Study:
     doses: tuple[Dose, ...]
     serum_values: tuple[SerumValue, ...]
     model_populations: tuple[str, ...]
+    model_covariates: tuple[str, ...]
     words: tuple[str, ...]
     miflowcyt: FrozenMapping[str, str]
     notices: tuple[Problem, ...]

@@ -212,6 +212,7 @@ def _study(
         doses=parts.doses,
         serum_values=parts.assigned.values,
         model_populations=document.model_populations,
+        model_covariates=document.model_covariates,
         words=document.words,
         miflowcyt=FrozenMapping(document.miflowcyt),
         notices=notices,
