@@ -397,6 +397,7 @@ def test_percentages_by_their_odds() -> None:
     model = change_from_baseline(visits, baseline="BL", reference_arm="STD", percent=True)
     assert "odds_ratio_to_baseline" in model
     assert "ratio_to_baseline" not in model
+    assert model["method"].str.contains(": logit P - logit P0 ~ arm × visit + logit P0 × visit; ", regex=False).all()
     # the odds are the cells / 400: their ratios are those of the cells
     cells_model = change_from_baseline(trial(cells, arms), baseline="BL", reference_arm="STD")
     np.testing.assert_allclose(model["odds_ratio_to_baseline"], cells_model["ratio_to_baseline"], rtol=1e-9)

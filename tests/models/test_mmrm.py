@@ -363,3 +363,15 @@ def test_the_ladder_goes_down_only_where_there_is_no_estimate() -> None:
     none = climb(y, design, days, np.eye(15)[:7])
     assert not isinstance(none, Rung)
     assert [reason.split(":")[0] for reason in none] == [STRUCTURES[kind] for kind in LADDER]
+
+
+@pytest.mark.parametrize("kind", ["spexp", "spexph"])
+@pytest.mark.parametrize("level", [0.0, 50.0])
+def test_a_range_without_an_end_is_no_overflow(kind: str, level: float) -> None:
+    """Visits that are nothing to each other, or all but one, drive the range to an end of its domain."""
+    rng = np.random.default_rng(1)
+    y = rng.normal(size=(12, 1)) * level + rng.normal(size=(12, 3))
+    days = np.tile([30.0, 90.0, 180.0], (12, 1))
+    fit = fit_mmrm(y, np.broadcast_to(np.eye(3), (12, 3, 3)), kind, times=days)
+    assert np.isfinite(fit.theta).all()
+    assert np.isfinite(fit.params).all()

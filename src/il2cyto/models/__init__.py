@@ -2,16 +2,20 @@
 
 from il2cyto.models.change import CHANGE, DIFFERENCE, MODEL_COLUMNS, change_from_baseline, populations_left_out
 from il2cyto.models.changed import CHANGED_COLUMNS, changed_subjects
+from il2cyto.models.correlation import CORRELATION_COLUMNS, correlate, within_subjects
 from il2cyto.models.serum import SERUM_MODEL_COLUMNS, serum_over_visits
 
 __all__ = [
     "CHANGE",
     "CHANGED_COLUMNS",
+    "CORRELATION_COLUMNS",
     "DIFFERENCE",
     "MODEL_COLUMNS",
     "SERUM_MODEL_COLUMNS",
     "change_from_baseline",
     "changed_subjects",
+    "correlate",
     "populations_left_out",
     "serum_over_visits",
+    "within_subjects",
 ]

@@ -211,6 +211,10 @@ def _population(
     return rows
 
 
+def _of_odds(method: str) -> str:
+    return method.replace("log(Y/Y0)", "logit P - logit P0").replace("log Y0", "logit P0")
+
+
 def _usable(percent: bool) -> str:
     return "values between 0 and 100 %" if percent else "values above 0"
 
@@ -256,7 +260,7 @@ def _contrast(
     found = model.contrast([(arm, visit) for arm in arms])
     return row | {
         "n_observations": model.n_observations,
-        "method": model.method,
+        "method": _of_odds(model.method) if percent else model.method,
         "covariance": model.covariance,
         "status": ESTIMATED,
         "reason": "; ".join([*([model.note] if model.note else []), *remarks]),

@@ -111,10 +111,11 @@ def _write_serum(out: Path, tables: Tables) -> None:
         write_anndata(tables.serum, out / "serum.h5ad")
     else:
         (out / "serum.h5ad").unlink(missing_ok=True)
-    if tables.serum_model is not None:
-        write_table(tables.serum_model, out / "serum_model.csv")
-    else:
-        (out / "serum_model.csv").unlink(missing_ok=True)
+    for name, table in (("serum_model.csv", tables.serum_model), ("correlations.csv", tables.correlations)):
+        if table is not None:
+            write_table(table, out / name)
+        else:
+            (out / name).unlink(missing_ok=True)
     assay = tables.assay.assay if tables.assay is not None else None
     if assay is not None:
         write_assay(assay, out)

@@ -24,7 +24,7 @@ from il2cyto.steps.normalised import normalisation_table, normalised_counts, nor
 from il2cyto.steps.qualitytable import quality_findings, quality_table, with_quality
 from il2cyto.steps.results import discard, read_result
 from il2cyto.steps.serum import StudyAssay, assay_findings, flag_drug, public_assay, run_assay, serum_rows
-from il2cyto.steps.serummodel import changed_table, serum_model
+from il2cyto.steps.serummodel import changed_table, correlation_table, serum_model
 from il2cyto.steps.sources import SourceMemory
 from il2cyto.steps.tables import TubeFacts, count_specs, tube_tables
 from il2cyto.steps.trail import HEAD, Trail
@@ -57,6 +57,7 @@ class Tables:
     model_percent: pd.DataFrame
     changed: pd.DataFrame
     serum_model: pd.DataFrame | None
+    correlations: pd.DataFrame | None
     findings: tuple[Finding, ...]
     failures: pd.DataFrame
     paths: pd.DataFrame
@@ -295,6 +296,7 @@ def make_tables(study: Study, outcomes: Mapping[str, TubeOutcome], out: Path) ->
     changed = changed_table(study, serum, visits, analysed)
     surplus = _surplus(study)
     over_visits = serum_model(study, serum, visits) if serum is not None else None
+    correlations = correlation_table(study, serum, visits, analysed) if serum is not None else None
     findings = (
         *find_failures(study, outcomes, facts, surplus),
         *count_findings(study, counts, checks),
@@ -307,7 +309,7 @@ def make_tables(study: Study, outcomes: Mapping[str, TubeOutcome], out: Path) ->
     gates = gate_positions(study, facts, days)
     tables = Tables(
         counts, wide, chosen, checks, trial, visits, serum, assay, linked, model, model_percent, changed,
-        over_visits, findings, failures, paths, missing, lacking,
+        over_visits, correlations, findings, failures, paths, missing, lacking,
         gates, drift_of(gates), queue_of(study, counts), quality,
         normalised, normalisation_table(study),
     )  # fmt: skip

@@ -53,6 +53,13 @@ def changed_table(study: Study, serum: AnnData | None, visits: AnnData, analysed
     )
 
 
+def correlation_table(study: Study, serum: AnnData, visits: AnnData, analysed: AnnData) -> pd.DataFrame:
+    """Correlate the cells and serum of a study within subjects; see `il2cyto.models.correlate`."""
+    from il2cyto.models import correlate
+
+    return correlate(analysed, analysed_serum(study, serum, visits), populations=study.model_populations or None)
+
+
 def analysed_serum(study: Study, serum: AnnData, visits: AnnData) -> AnnData:
     """Return the serum of the analysed visits of listed subjects, with arms, numbers and days."""
     apart = set(visits.obs_names[(visits.obs["ANL01FL"] != "Y").to_numpy()])

@@ -28,6 +28,8 @@ STRUCTURES: Final = {
 _LINEAR: Final = ("us", "cs", "toep")
 _HETEROGENEOUS: Final = ("csh", "ar1h", "adh", "toeph", "spexph")
 _SPATIAL: Final = ("spexp", "spexph")
+#: Range of a spatial structure in units of the largest distance, and of the smallest divided by it.
+_REACH: Final = 1e6
 
 
 @dataclass(frozen=True, eq=False)
@@ -188,7 +190,12 @@ class Covariance:
         return np.asarray((unit[:, :, None] + unit[:, None, :]) / (2 * variances[:, None, None]))
 
     def _inside(self, rest: Floats) -> bool:
-        return bool((rest > 0).all() if self.kind in _SPATIAL else (np.abs(rest) < 1).all())
+        if self.kind not in _SPATIAL:
+            return bool((np.abs(rest) < 1).all())
+        apart = self._apart[self._apart > 0]
+        # beyond these the visits are one, or nothing to each other
+        low, high = (float(apart.min()), float(apart.max())) if apart.size else (1.0, 1.0)
+        return bool(low / _REACH < rest[0] < high * _REACH)
 
     def _basis(self) -> Floats:
         m = self.n_visits
