@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from il2cyto.errors import ParameterError, TableError, did_you_mean
 from il2cyto.keys import ESTIMATED, NOT_ESTIMABLE
 from il2cyto.models.censored import CensoredFit, fit_censored
+from il2cyto.models.exact import clopper_pearson, fisher, sign_test
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -297,31 +298,24 @@ def _estimate(weights: NDArray[np.float64], model: _Model, contrast: str) -> dic
 
 
 def _detection(analyte: _Analyte, contrast: str, cells: list[tuple[int, float]]) -> dict[str, float]:
-    from scipy import stats
-
     found = [analyte.cell == cell for cell, _ in cells]
     if contrast == DIFFERENCE:
-        table = [[int((analyte.detected[one]).sum()), int((~analyte.detected[one]).sum())] for one in found[0:3:2]]
-        if min(map(sum, table)) == 0:
-            return {}
-        return {"detection_p_value": float(stats.fisher_exact(table).pvalue)}
+        here, there = (analyte.detected[one] for one in found[0:3:2])
+        return {"detection_p_value": fisher(int(here.sum()), here.size, int(there.sum()), there.size)}
     n, detected = int(found[0].sum()), int(analyte.detected[found[0]].sum())
     if n == 0:
         return {}
-    interval = stats.binomtest(detected, n).proportion_ci(method="exact")
+    low, high = clopper_pearson(detected, n)
     rates = {
         "detected_percent": 100.0 * detected / n,
-        "detected_lower": 100.0 * float(interval.low),
-        "detected_upper": 100.0 * float(interval.high),
+        "detected_lower": 100.0 * low,
+        "detected_upper": 100.0 * high,
     }
     if contrast == CHANGE:
         now = dict(zip(analyte.subject[found[0]], analyte.detected[found[0]], strict=True))
         then = dict(zip(analyte.subject[found[1]], analyte.detected[found[1]], strict=True))
-        gained = sum(bool(now[one] and not then[one]) for one in now.keys() & then.keys())
-        lost = sum(bool(then[one] and not now[one]) for one in now.keys() & then.keys())
-        rates["detection_p_value"] = (
-            float(stats.binomtest(gained, gained + lost).pvalue)
-            if gained + lost
-            else (1.0 if now.keys() & then.keys() else np.nan)
-        )
+        both = now.keys() & then.keys()
+        gained = sum(bool(now[one] and not then[one]) for one in both)
+        lost = sum(bool(then[one] and not now[one]) for one in both)
+        rates["detection_p_value"] = sign_test(gained, lost) if both else np.nan
     return rates

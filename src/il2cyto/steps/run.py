@@ -24,7 +24,7 @@ from il2cyto.steps.normalised import normalisation_table, normalised_counts, nor
 from il2cyto.steps.qualitytable import quality_findings, quality_table, with_quality
 from il2cyto.steps.results import discard, read_result
 from il2cyto.steps.serum import StudyAssay, assay_findings, flag_drug, public_assay, run_assay, serum_rows
-from il2cyto.steps.serummodel import changed_table, correlation_table, serum_model
+from il2cyto.steps.models import changed_table, correlation_table, serum_model
 from il2cyto.steps.sources import SourceMemory
 from il2cyto.steps.tables import TubeFacts, count_specs, tube_tables
 from il2cyto.steps.trail import HEAD, Trail

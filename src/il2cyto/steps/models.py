@@ -1,4 +1,4 @@
-"""Serum of a study over its visits: its model, and subjects whose cells or serum changed."""
+"""What is modelled of the serum of a study, alone and with its cells."""
 
 from __future__ import annotations
 
