@@ -20,11 +20,11 @@ from il2cyto.steps.journal import journal
 from il2cyto.steps.key import RESULT_FORMAT, code_sha256
 from il2cyto.steps.learn import learn_study, with_learnt
 from il2cyto.steps.missing import TUBE_FAILED, flag_lost_repeats, missing_populations
+from il2cyto.steps.models import changed_table, correlation_table, serum_model
 from il2cyto.steps.normalised import normalisation_table, normalised_counts, normalised_populations
 from il2cyto.steps.qualitytable import quality_findings, quality_table, with_quality
 from il2cyto.steps.results import discard, read_result
 from il2cyto.steps.serum import StudyAssay, assay_findings, flag_drug, public_assay, run_assay, serum_rows
-from il2cyto.steps.models import changed_table, correlation_table, serum_model
 from il2cyto.steps.sources import SourceMemory
 from il2cyto.steps.tables import TubeFacts, count_specs, tube_tables
 from il2cyto.steps.trail import HEAD, Trail
