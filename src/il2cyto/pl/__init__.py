@@ -1,9 +1,11 @@
-"""Pictures: the gates of a tube, one gate in many tubes, trajectories by arm, a forest plot; the tree of a strategy.
+"""Pictures: the gates of a tube, one gate in many tubes, trajectories by arm, a forest plot, a map of correlations; the
+tree of a strategy.
 
 Functions draw with matplotlib's object interface: nothing is shown, saved or made current. Single pictures take
 ``ax=``; pictures of several panels make their own figure. `tree` alone gives the text of an SVG file.
 """
 
+from il2cyto.pl.correlations import correlations
 from il2cyto.pl.forest import forest
 from il2cyto.pl.gates import gate, gates
 from il2cyto.pl.oddness import tube_oddness
@@ -11,4 +13,14 @@ from il2cyto.pl.sheet import contact_sheet
 from il2cyto.pl.trajectories import trajectories, trajectory
 from il2cyto.pl.tree import tree
 
-__all__ = ["contact_sheet", "forest", "gate", "gates", "trajectories", "trajectory", "tree", "tube_oddness"]
+__all__ = [
+    "contact_sheet",
+    "correlations",
+    "forest",
+    "gate",
+    "gates",
+    "trajectories",
+    "trajectory",
+    "tree",
+    "tube_oddness",
+]
