@@ -151,6 +151,36 @@ def test_a_tube_learns_what_is_its_own(files: Path, tmp_path: Path) -> None:
     assert counts.loc["A", "count"] == pytest.approx(0.3 * 3_000, rel=0.08)
 
 
+def test_a_subject_learns_from_its_own_series_within_a_batch(files: Path, tmp_path: Path) -> None:
+    text = TEXT.replace(
+        "scope: batch, from: [untreated, donor],\n     borrow: [study, template]",
+        "scope: subject, from: [untreated],\n     borrow: [batch, template]",
+    )
+    (tmp_path / "strategy.yaml").write_text(text, encoding="utf-8")
+    strategy = read_strategy(tmp_path)
+    (task,) = (task for task in tasks(strategy) if task.name == "A")
+    tubes = [
+        teacher(files, "P1-BL", "B1", seed=1, subject="P1"),
+        teacher(files, "P1-SCR", "B1", seed=5, subject="P1"),
+        teacher(files, "P1-late", "B2", seed=6, shift=0.1, subject="P1"),
+        teacher(files, "P2-BL", "B1", seed=2, shift=0.1, subject="P2"),
+        teacher(files, "P3-BL", "B1", seed=4, n=150, subject="P3"),
+    ]
+    learnt = learn(strategy, tubes)
+    one = learnt.gate(task, "P1-BL", "P1", "B1")
+    # both tubes of the subject in this batch, and none of another batch or subject
+    assert (one.status, one.scope, one.unit, one.learnt_from) == ("estimated", "subject", "P1@B1", ("P1-BL", "P1-SCR"))
+    assert one.place[0] == pytest.approx(0.45, abs=0.03)
+    assert learnt.gate(task, "P1-late", "P1", "B2").learnt_from == ("P1-late",)
+    assert learnt.gate(task, "P1-late", "P1", "B2").place[0] == pytest.approx(0.55, abs=0.03)
+    assert learnt.gate(task, "P2-BL", "P2", "B1").learnt_from == ("P2-BL",)
+    assert learnt.gate(task, "P2-BL", "P2", "B1").place[0] == pytest.approx(0.55, abs=0.03)
+    # too few events of its own: the batch stands in
+    third = learnt.gate(task, "P3-BL", "P3", "B1")
+    assert (third.status, third.borrowed_from) == ("borrowed", "batch B1")
+    assert third.reason == "150 events to learn from, wanted 400"
+
+
 def test_gates_are_the_same_after_writing_them(strategy: GatingStrategy, files: Path) -> None:
     found = learn(strategy, [teacher(files, "T1", "B1", seed=1)]).found
     assert {key: LearntGate.from_plain(gate.plain()) for key, gate in found.items()} == found
