@@ -208,7 +208,8 @@ def test_derivatives_are_those_of_the_likelihood(kind: str, reml: bool) -> None:
     known = np.isfinite(y)
     apart = np.abs(days[:, :, None] - days[:, None]) * (known[:, :, None] & known[:, None])
     structure = Covariance(kind, 4, apart if kind.startswith("sp") else None)
-    sums = collect(y - 10, np.where(known[:, :, None], design, 0.0), shared=structure.distance is None)
+    columns = np.where(known[:, :, None], design, 0.0)
+    sums = collect(y - 10, columns, np.ones(4), shared=structure.distance is None)
     rng = np.random.default_rng(8)
     theta = structure.start(np.diag([2.0, 3.0, 5.0, 4.0]) + 1.0) * rng.uniform(0.9, 1.1, len(structure.names))
 
@@ -375,3 +376,29 @@ def test_a_range_without_an_end_is_no_overflow(kind: str, level: float) -> None:
     fit = fit_mmrm(y, np.broadcast_to(np.eye(3), (12, 3, 3)), kind, times=days)
     assert np.isfinite(fit.theta).all()
     assert np.isfinite(fit.params).all()
+
+
+@settings(max_examples=60)
+@given(st.integers(0, 10**9))
+def test_any_data_give_estimates_or_reasons(seed: int) -> None:
+    """Few subjects, many gaps, visits of very unequal scale, ties, copies of visits: never a warning or an error."""
+    rng = np.random.default_rng(seed)
+    n, m = int(rng.integers(4, 20)), int(rng.integers(1, 6))
+    y = rng.normal(size=(n, m)) * 10 ** rng.uniform(-6, 6) + rng.normal(size=(n, 1)) * 10 ** rng.uniform(-6, 6)
+    if rng.random() < 0.2:
+        y = np.round(y / np.abs(y).max() * rng.integers(1, 6))
+    if rng.random() < 0.2:
+        y = y * np.linspace(1, 10 ** rng.uniform(-4, 4), m)
+    if rng.random() < 0.1:
+        y[:, -1] = y[:, 0]
+    y[1:][rng.random((n - 1, m)) < rng.uniform(0, 0.6)] = np.nan
+    visit = np.broadcast_to(np.eye(m), (n, m, m))
+    design = np.concatenate([visit, *[visit * rng.normal(size=(n, 1, 1)) for _ in range(rng.integers(0, 3))]], axis=2)
+    days = np.cumsum(rng.uniform(0.1, 100, (n, m)), axis=1)
+    found = climb(y, design, days, np.eye(design.shape[2])[:m])
+    if isinstance(found, Rung):
+        one = found.contrast(np.eye(design.shape[2])[0])
+        assert np.isfinite([one.estimate, one.se, one.df, one.p_value]).all()
+        assert one.lower < one.estimate < one.upper
+    else:
+        assert all(found)

@@ -24,6 +24,8 @@ _STEPS: Final = 100
 _DECREMENT: Final = 1e-10
 #: Smallest eigenvalue of the correlations of a covariance that counts as regular.
 _SINGULAR: Final = 1e-6
+#: One divided by the largest variance, in units of that by least squares, that is looked at.
+_LARGEST: Final = 1e-10
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,10 +153,12 @@ def fit_mmrm(
     size = float(np.nanmax(np.abs(response)))
     if scale <= 1e-10 * size or scale == 0:
         raise ParameterError("the fixed effects explain every response: there is no variation left to model")
-    sums = collect(response / scale, columns, shared=structure.distance is None)
-    theta = structure.start(_moments(residual / scale))
-    theta, at, status, steps = _search(sums, structure, theta, reml)
-    return _described(sums, structure, theta, at, status, steps, scale, reml)
+    moments = _moments(residual / scale)
+    sums = collect(response / scale, columns, np.diag(moments), shared=structure.distance is None)
+    # the search may look where nothing can be told; it does not stay there
+    with np.errstate(all="ignore"):
+        theta, at, status, steps = _search(sums, structure, structure.start(moments), reml)
+        return _described(sums, structure, theta, at, status, steps, scale, reml)
 
 
 def known_subjects(y: ArrayLike, design: ArrayLike) -> tuple[Floats, Floats, NDArray[np.bool_]]:
@@ -218,7 +222,10 @@ def _search(sums: Sums, structure: Covariance, theta: Floats, reml: bool) -> tup
         if _is_singular(sums, at):
             return theta, at, _SINGULAR_END, step
         gradient, observed, expected = derivatives(sums, structure, theta, at, reml)
-        root = np.sqrt(np.maximum(np.diag(expected), 1e-300))
+        told = np.diag(expected)
+        if not all(np.isfinite(part).all() for part in (gradient, observed, expected)) or (told <= 0).any():
+            return theta, at, _HALT, step
+        root = np.sqrt(told)
         # in units of each parameter, so that a ridge means the same to all
         g, newton, scoring = (gradient / root, observed / np.outer(root, root), expected / np.outer(root, root))
         values, vectors = np.linalg.eigh(newton)
@@ -289,6 +296,9 @@ def evaluate(sums: Sums, structure: Covariance, theta: Floats, reml: bool) -> Po
     """Return the likelihood at some covariance parameters; ``None`` outside their domain."""
     value = structure.value(theta)
     if value is None:
+        return None
+    spread = np.einsum("gii->gi", value)
+    if not np.isfinite(value).all() or (spread < sums.least).any() or (spread * _LARGEST > 1).any():
         return None
     both = sums.both
     own = np.where(both, value, 0.0) + sums.unit

@@ -86,7 +86,7 @@ def climb(response: Floats, design: Floats, days: Floats, wanted: Floats) -> Run
             continue
         try:
             fit = fit_mmrm(response, design, kind, times=times)
-        except ParameterError as error:
+        except (ParameterError, np.linalg.LinAlgError) as error:
             passed.append(f"{STRUCTURES[kind]}: {error}")
             continue
         if not fit.converged:

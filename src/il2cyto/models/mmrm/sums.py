@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+
+#: Share of a variance that counts as none.
+_NONE: Final = 1e-7
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,6 +29,8 @@ class Sums:
         subjects.
     n_observations
         Known responses.
+    least
+        Variance of each visit, ``(m,)``, below which it counts as none: the fit explains the visit.
     """
 
     n: Floats
@@ -34,6 +40,7 @@ class Sums:
     xy: Floats
     yy: Floats
     n_observations: int
+    least: Floats
 
     def xx_with(self, weights: Floats) -> Floats:
         """``Σ X' W X`` for weights ``(g, m, m)``."""
@@ -69,7 +76,7 @@ class Sums:
         return np.asarray((self.xx.reshape(g * m * m, -1) @ inverse.ravel()).reshape(g, m, m))
 
 
-def collect(response: Floats, columns: Floats, *, shared: bool) -> Sums:
+def collect(response: Floats, columns: Floats, variances: Floats, *, shared: bool) -> Sums:
     """Sum over the subjects with the same known visits, or keep each subject apart.
 
     Parameters
@@ -78,6 +85,8 @@ def collect(response: Floats, columns: Floats, *, shared: bool) -> Sums:
         Shape ``(n, m)``, NaN where unknown.
     columns
         Shape ``(n, m, p)``, 0 where the response is unknown.
+    variances
+        Of the residuals at each visit, ``(m,)``, by least squares.
     shared
         Whether subjects with the same visits have the same covariance.
     """
@@ -99,4 +108,6 @@ def collect(response: Floats, columns: Floats, *, shared: bool) -> Sums:
         yy[own] = y[at].T @ y[at]
     both = patterns[:, :, None] & patterns[:, None, :]
     unit = np.where(patterns[:, :, None], 0.0, np.eye(m))
-    return Sums(np.bincount(group, minlength=g).astype(np.float64), both, unit, xx, xy, yy, int(known.sum()))
+    return Sums(
+        np.bincount(group, minlength=g).astype(np.float64), both, unit, xx, xy, yy, int(known.sum()), _NONE * variances
+    )
