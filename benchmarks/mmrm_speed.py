@@ -18,9 +18,9 @@ for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMB
     os.environ[name] = "1"
 
 import numpy as np  # noqa: E402  # after the thread limits
-from statsmodels.regression.mixed_linear_model import MixedLM  # noqa: E402
+from statsmodels.regression.mixed_linear_model import MixedLM  # noqa: E402  # after the thread limits
 
-from il2cyto.models.mmrm import contrast, fit_mmrm  # noqa: E402
+from il2cyto.models.mmrm import contrast, fit_mmrm  # noqa: E402  # after the thread limits
 
 N, M = 46, 5
 

@@ -61,7 +61,7 @@ def change_from_baseline(
     covariates: Sequence[str] = (),
     percent: bool = False,
 ) -> pd.DataFrame:
-    """Model the change of every population from baseline; a non-randomised comparison, adjusted for baseline only.
+    """Model the change of every population from baseline; a non-randomised comparison, adjusted for baseline.
 
     For each population ``log(Y/Y0) ~ arm × visit + (log Y0 - mean) × visit`` is fitted to the visits after baseline by
     REML with an unstructured covariance of the visits of a subject and the degrees of freedom of Kenward and Roger

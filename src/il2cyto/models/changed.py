@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from il2cyto.keys import ESTIMATED, NOT_ESTIMABLE
 from il2cyto.models.censored import fit_censored
 from il2cyto.models.course import choose_populations, lay_out
-from il2cyto.models.exact import benjamini_hochberg, clopper_pearson, fisher, newcombe, sign_test
+from il2cyto.models.exact import Z, benjamini_hochberg, clopper_pearson, fisher, newcombe, sign_test
 from il2cyto.models.serum import codes_of_flag
 from il2cyto.study.changes import ANY, CONTROL, FOLD, STATED, ChangeRule
 
@@ -33,7 +33,6 @@ CHANGED_COLUMNS: Final = (
 )  # fmt: skip
 _SIGN: Final = "exact sign test of increased against decreased; regression to the mean is not taken out"
 _FISHER: Final = "Fisher's exact test and Newcombe interval, unadjusted; arms were not randomised"
-_Z: Final = 1.959963984540054
 #: Subjects of the reference arm with two values or more, below which their repeats tell no variation.
 _FEWEST: Final = 5
 #: Equal within rounding: 30 cells are 1.5 times 20.
@@ -260,9 +259,9 @@ def _limits(pairs: Pairs, rule: ChangeRule, cv: tuple[float, float] | None) -> F
         if cv is None:
             return "no coefficients of variation are stated for it (changes.cv in study.yaml)"
         variance = 2 * np.log(1 + cv[0] ** 2 + cv[1] ** 2) + pairs.per_event
-        return _Z * np.sqrt(np.where(np.isfinite(variance), variance, np.nan))
+        return Z * np.sqrt(np.where(np.isfinite(variance), variance, np.nan))
     deviation = _within(pairs.control)
-    return deviation if isinstance(deviation, str) else np.full(shape, _Z * np.sqrt(2) * deviation)
+    return deviation if isinstance(deviation, str) else np.full(shape, Z * np.sqrt(2) * deviation)
 
 
 def _within(control: pd.DataFrame) -> float | str:

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from il2cyto.errors import ParameterError
 from il2cyto.keys import ESTIMATED, NOT_ESTIMABLE
-from il2cyto.models.exact import benjamini_hochberg
+from il2cyto.models.exact import Z, benjamini_hochberg
 from il2cyto.models.serum import codes_of_flag
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def within_subjects(x: ArrayLike, y: ArrayLike, subject: ArrayLike) -> Correlati
     p = float(2 * stats.t.sf(abs(r) * math.sqrt(df / (1 - r * r)), df)) if abs(r) < 1 else 0.0
     if df < 2 or abs(r) == 1:
         return Correlation(r, math.nan, math.nan, df, p, k, n)
-    half = 1.959963984540054 / math.sqrt(df - 1)
+    half = Z / math.sqrt(df - 1)
     return Correlation(r, math.tanh(math.atanh(r) - half), math.tanh(math.atanh(r) + half), df, p, k, n)
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from il2cyto.models.course import Course, Layout
 from il2cyto.models.mixed import MIXED, Fit, Floats, fit_random_intercept
-from il2cyto.models.mmrm import Contrast, Rung, climb
+from il2cyto.models.mmrm import Contrast, Rung, climb, t_contrast
 
 MMRM: Final = "mixed model for repeated measures (REML)"
 ANCOVA: Final = "analysis of covariance"
@@ -157,11 +157,4 @@ def _caveat(covariates: Covariates) -> str:
 
 
 def _contrast(fit: Fit, weights: Floats, df: int) -> Contrast:
-    from scipy import stats
-
-    estimate = float(weights @ fit.params)
-    se = float(np.sqrt(weights @ fit.covariance @ weights))
-    half = float(stats.t.ppf(0.975, df)) * se
-    # without residual variation there is nothing to test against
-    p_value = float(2.0 * stats.t.sf(abs(estimate) / se, df)) if se > 0 else np.nan
-    return Contrast(estimate, se, float(df), estimate - half, estimate + half, p_value)
+    return t_contrast(float(weights @ fit.params), float(np.sqrt(weights @ fit.covariance @ weights)), float(df))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -11,6 +11,9 @@ from il2cyto.errors import ParameterError
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
+
+#: Quantile of the normal distribution of two-sided 95 % limits.
+Z: Final = 1.959963984540054
 
 
 def clopper_pearson(k: int, n: int) -> tuple[float, float]:
@@ -127,10 +130,9 @@ def benjamini_hochberg(p_values: ArrayLike) -> NDArray[np.float64]:
 
 def _wilson(k: int, n: int) -> tuple[float, float, float]:
     """A share and its score limits (Wilson 1927)."""
-    z = 1.959963984540054
     p = k / n
-    middle, half = 2 * n * p + z**2, z * math.sqrt(z**2 + 4 * n * p * (1 - p))
-    return p, (middle - half) / (2 * (n + z**2)), (middle + half) / (2 * (n + z**2))
+    middle, half = 2 * n * p + Z**2, Z * math.sqrt(Z**2 + 4 * n * p * (1 - p))
+    return p, (middle - half) / (2 * (n + Z**2)), (middle + half) / (2 * (n + Z**2))
 
 
 def _checked(k: int, n: int) -> None:

@@ -20,7 +20,7 @@ from il2cyto.steps.journal import journal
 from il2cyto.steps.key import RESULT_FORMAT, code_sha256
 from il2cyto.steps.learn import learn_study, with_learnt
 from il2cyto.steps.missing import TUBE_FAILED, flag_lost_repeats, missing_populations
-from il2cyto.steps.models import changed_table, correlation_table, serum_model
+from il2cyto.steps.models import analysed_serum, serum_model
 from il2cyto.steps.normalised import normalisation_table, normalised_counts, normalised_populations
 from il2cyto.steps.qualitytable import quality_findings, quality_table, with_quality
 from il2cyto.steps.results import discard, read_result
@@ -238,7 +238,7 @@ def make_tables(study: Study, outcomes: Mapping[str, TubeOutcome], out: Path) ->
     )
     from il2cyto.derive import visit_table
     from il2cyto.linking import link
-    from il2cyto.models import change_from_baseline
+    from il2cyto.models import change_from_baseline, changed_subjects, correlate
     from il2cyto.serum import read_serum
     from il2cyto.visits import build_visits
 
@@ -282,21 +282,31 @@ def make_tables(study: Study, outcomes: Mapping[str, TubeOutcome], out: Path) ->
     # a study that has begun may lack them still; a model without them says what it lacks
     baseline = study.baseline if study.baseline in set(analysed.obs["AVISIT"]) else None
     reference = study.reference_arm if study.reference_arm in set(analysed.obs["ARM"]) else None
+    wanted = study.model_populations or None
     model, model_percent = (
         change_from_baseline(
             analysed,
             baseline=baseline,
             reference_arm=reference,
-            populations=study.model_populations or None,
+            populations=wanted,
             covariates=study.model_covariates,
             percent=percent,
         )
         for percent in (False, True)
     )
-    changed = changed_table(study, serum, visits, analysed)
+    sera = analysed_serum(study, serum, visits) if serum is not None else None
+    changed = changed_subjects(
+        analysed,
+        sera,
+        baseline=baseline,
+        reference_arm=reference,
+        rules=study.changes.rules,
+        cv=study.changes.cv,
+        populations=wanted,
+    )
     surplus = _surplus(study)
-    over_visits = serum_model(study, serum, visits) if serum is not None else None
-    correlations = correlation_table(study, serum, visits, analysed) if serum is not None else None
+    over_visits = serum_model(study, sera) if sera is not None else None
+    correlations = correlate(analysed, sera, populations=wanted) if sera is not None else None
     findings = (
         *find_failures(study, outcomes, facts, surplus),
         *count_findings(study, counts, checks),

@@ -9,6 +9,7 @@ from il2cyto.models.mmrm.contrast import (
     adjusted_covariance,
     contrast,
     joint_test,
+    t_contrast,
 )
 from il2cyto.models.mmrm.covariance import STRUCTURES, Covariance
 from il2cyto.models.mmrm.fit import MmrmFit, fit_mmrm
@@ -32,4 +33,5 @@ __all__ = [
     "fit_mmrm",
     "joint_test",
     "robust_contrasts",
+    "t_contrast",
 ]

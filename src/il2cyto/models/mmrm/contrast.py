@@ -79,12 +79,14 @@ def contrast(fit: MmrmFit, weights: ArrayLike, *, method: str = KENWARD_ROGER) -
     if row.shape != fit.params.shape:
         raise ParameterError(f"weights of shape {row.shape} for {fit.params.size} fixed effects")
     _usable(fit, method)
+    adjusted = adjusted_covariance(fit, method)
+    return t_contrast(float(row @ fit.params), math.sqrt(float(row @ adjusted @ row)), _one_df(fit, row))
+
+
+def t_contrast(estimate: float, se: float, df: float) -> Contrast:
+    """Return an estimate with its t limits and test; without variation there is nothing to test against."""
     from scipy import stats
 
-    estimate = float(row @ fit.params)
-    adjusted = adjusted_covariance(fit, method)
-    se = math.sqrt(float(row @ adjusted @ row))
-    df = _one_df(fit, row)
     half = float(stats.t.ppf(0.975, df)) * se
     p_value = float(2 * stats.t.sf(abs(estimate) / se, df)) if se > 0 else math.nan
     return Contrast(estimate, se, df, estimate - half, estimate + half, p_value)

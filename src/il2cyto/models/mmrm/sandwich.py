@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from il2cyto.errors import ParameterError
-from il2cyto.models.mmrm.contrast import Contrast
+from il2cyto.models.mmrm.contrast import Contrast, t_contrast
 from il2cyto.models.mmrm.fit import known_subjects
 
 if TYPE_CHECKING:
@@ -46,8 +46,6 @@ def robust_contrasts(fit: MmrmFit, y: ArrayLike, design: ArrayLike, weights: Arr
     Pustejovsky and Tipton, Journal of Business and Economic Statistics 36 (2018) 672; the fitted covariance is the
     working model.
     """
-    from scipy import stats
-
     rows = np.atleast_2d(np.asarray(weights, dtype=np.float64))
     if rows.shape[1:] != fit.params.shape:
         raise ParameterError(f"weights of shape {rows.shape} for {fit.params.size} fixed effects")
@@ -80,9 +78,7 @@ def robust_contrasts(fit: MmrmFit, y: ArrayLike, design: ArrayLike, weights: Arr
         products = -through @ bread @ through.T
         products[np.diag_indices(n)] += np.einsum("nm,nmk,nk->n", turned, omega, turned)
         df = float(np.trace(products) ** 2 / np.sum(products**2))
-        half = float(stats.t.ppf(0.975, df)) * se
-        p_value = float(2 * stats.t.sf(abs(estimate) / se, df)) if se > 0 else math.nan
-        found.append(Contrast(estimate, se, df, estimate - half, estimate + half, p_value))
+        found.append(t_contrast(estimate, se, df))
     return found
 
 
