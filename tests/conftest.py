@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
+import sys
+from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -30,6 +34,24 @@ def reference(request: pytest.FixtureRequest) -> Path:
     folder = Path(value)
     assert folder.is_dir(), f"IL2CYTO_REFERENCE = {value}: no such folder"
     return folder
+
+
+@pytest.fixture(scope="session")
+def validation() -> Callable[[str], ModuleType]:
+    """Load a script of the folder ``validation`` by its name, as a module."""
+
+    def load(name: str) -> ModuleType:
+        path = Path(__file__).parents[1] / "validation" / f"{name}.py"
+        spec = importlib.util.spec_from_file_location(f"validation_{name}", path)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        # dataclasses look their module up
+        sys.modules[spec.name] = module
+        spec.loader.exec_module(module)
+        return module
+
+    return load
 
 
 @pytest.fixture(scope="session")

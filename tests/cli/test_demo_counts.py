@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import inspect
-from pathlib import Path
+from collections.abc import Callable
 from types import ModuleType
 
 import pandas as pd
@@ -15,14 +14,8 @@ from il2cyto.simulate import PANELS
 
 
 @pytest.fixture(scope="module")
-def demo_counts() -> ModuleType:
-    path = Path(__file__).parents[2] / "validation" / "demo_counts.py"
-    spec = importlib.util.spec_from_file_location("demo_counts", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def demo_counts(validation: Callable[[str], ModuleType]) -> ModuleType:
+    return validation("demo_counts")
 
 
 @pytest.fixture(scope="module")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-from pathlib import Path
+from collections.abc import Callable
 from types import ModuleType
 
 import numpy as np
@@ -14,15 +12,8 @@ PAIRS = 2000
 
 
 @pytest.fixture(scope="module")
-def coverage() -> ModuleType:
-    path = Path(__file__).parents[2] / "validation" / "change_intervals.py"
-    spec = importlib.util.spec_from_file_location("coverage_of_changes", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+def coverage(validation: Callable[[str], ModuleType]) -> ModuleType:
+    return validation("change_intervals")
 
 
 def test_limits_of_changes_cover_the_change_of_the_blood(coverage: ModuleType) -> None:

@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-from pathlib import Path
+from collections.abc import Callable
 from types import ModuleType
 
 import numpy as np
 import pytest
 
-ROOT = Path(__file__).parents[2]
-
 
 @pytest.fixture(scope="module")
-def study() -> ModuleType:
-    path = ROOT / "validation" / "mmrm.py"
-    spec = importlib.util.spec_from_file_location("study_of_mmrm", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    # dataclasses look their module up
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+def study(validation: Callable[[str], ModuleType]) -> ModuleType:
+    return validation("mmrm")
 
 
 @pytest.mark.parametrize("number", [0, 1, 2, 6, 10])

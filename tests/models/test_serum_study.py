@@ -2,27 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-from pathlib import Path
+from collections.abc import Callable
 from types import ModuleType
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-
 
 @pytest.fixture(scope="module")
-def study() -> ModuleType:
-    path = ROOT / "validation" / "serum.py"
-    spec = importlib.util.spec_from_file_location("study_of_serum", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    # dataclasses look their module up
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+def study(validation: Callable[[str], ModuleType]) -> ModuleType:
+    return validation("serum")
 
 
 def test_half_below_the_limit(study: ModuleType) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -13,14 +13,8 @@ from il2cyto.simulate.overlap import MEASURED
 
 
 @pytest.fixture(scope="module")
-def realism() -> ModuleType:
-    path = Path(__file__).parents[2] / "validation" / "realism.py"
-    spec = importlib.util.spec_from_file_location("realism", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def realism(validation: Callable[[str], ModuleType]) -> ModuleType:
+    return validation("realism")
 
 
 def test_two_known_components_are_found(realism: ModuleType) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
+from collections.abc import Callable
 from types import ModuleType
 
 import numpy as np
@@ -14,14 +13,8 @@ from il2cyto.simulate import DEMO
 
 
 @pytest.fixture(scope="module")
-def recovery() -> ModuleType:
-    path = Path(__file__).parents[2] / "validation" / "recovery.py"
-    spec = importlib.util.spec_from_file_location("recovery", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def recovery(validation: Callable[[str], ModuleType]) -> ModuleType:
+    return validation("recovery")
 
 
 def by_hand() -> pd.DataFrame:
