@@ -12,9 +12,11 @@ from il2cyto.deident.names import Names
 from il2cyto.deident.references import References
 from il2cyto.deident.sheets import Declared
 from il2cyto.deident.vocabulary import STUDY
+from il2cyto.study.changes import Changes
 from il2cyto.study.checks import Band, Checks, default_checks
 from il2cyto.study.design import Arm, BeadLot, CountSpec, TubeType, Visit
 from il2cyto.study.document import Document
+from il2cyto.study.outcomes import KINDS, Outcome
 from il2cyto.study.quality import Quality, default_quality
 
 TITLE = "De-identified study"
@@ -86,8 +88,20 @@ def clean_document(
             declared.tubes[tube]: [names.name(marker, "markers") for marker in markers]
             for tube, markers in document.normalise.items()
         }
+    model: dict[str, Any] = {}
     if document.model_populations:
-        content["model"] = {"populations": [_population(name, names, changes) for name in document.model_populations]}
+        model["populations"] = [_population(name, names, changes) for name in document.model_populations]
+    if document.model_covariates:
+        model["covariates"] = list(document.model_covariates)
+    if model:
+        content["model"] = model
+    if "changes" in document.keys:
+        content["changes"] = _changes(document.changes, names, changes)
+    kept = [one for one in document.outcomes if set(KINDS[one.kind][1]) <= {*written}]
+    if len(kept) < len(document.outcomes):
+        changes.append(Change("outcomes", DROPPED, FREE_TEXT, "those whose sheets are not written"))
+    if kept:
+        content["outcomes"] = {names.coded("name", one.id): _outcome(one, declared, names, changes) for one in kept}
     return content, changes
 
 
@@ -205,3 +219,38 @@ def _population(text: str, names: Names, changes: list[Change]) -> str:
     if new != text:
         changes.append(Change("population", RENAMED, UNKNOWN_NAME, shape(text)))
     return new
+
+
+def _changes(rules: Changes, names: Names, changes: list[Change]) -> dict[str, Any]:
+    content: dict[str, Any] = {"rules": [rule.name for rule in rules.rules]}
+    if rules.cv:
+        content["cv"] = {
+            _population(name, names, changes): {"analytical": cv[0], "within": cv[1]} for name, cv in rules.cv.items()
+        }
+    return content
+
+
+def _outcome(one: Outcome, declared: Declared, names: Names, changes: list[Change]) -> dict[str, Any]:
+    """An outcome without its label, which somebody typed freely; names become those of the cleaned sheets."""
+    if one.label != one.id:
+        changes.append(Change("label of an outcome", DROPPED, FREE_TEXT, shape(one.label)))
+    content: dict[str, Any] = {"kind": one.kind, "role": one.role, "visit": declared.visits[one.visit]}
+    if one.covariates:
+        content["covariates"] = list(one.covariates)
+    lists = {"tests": ("tests", "analytes"), "log": ("tests", "analytes"), "classes": ("events",),
+             "analytes": ("analytes", "markers"), "diagnoses": STUDY}  # fmt: skip
+    for key in KINDS[one.kind][0]:
+        value = getattr(one, key)
+        if key in lists:
+            value = [names.name(word, *lists[key]) for word in value]
+        elif key == "populations":
+            value = [_population(name, names, changes) for name in value]
+        elif key in ("score", "group"):
+            value = names.name(value, "scores" if key == "score" else "drugs")
+        elif key == "prednisone_5_mg":
+            value = {names.name(drug, "drugs"): mg for drug, mg in value.items()}
+        elif key == "rule":
+            value = value.name
+        if value:
+            content[key] = value
+    return content

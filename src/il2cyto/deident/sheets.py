@@ -24,6 +24,8 @@ from il2cyto.deident.names import CODED, Names
 from il2cyto.deident.tables import Table, render_table
 from il2cyto.deident.vocabulary import STUDY
 from il2cyto.derive.days import age_at
+from il2cyto.derive.medication import PER_DAYS
+from il2cyto.derive.medication import UNITS as DOSES
 from il2cyto.errors import TableError
 from il2cyto.keys import ROUTES
 from il2cyto.study.controls import KINDS
@@ -48,6 +50,15 @@ SERUM = {"subject": "subject", "visit": "visit", "analyte": "analyte", "value": 
 #: The day of a control says when its batch was stained, and no subject's shift moves it.
 CONTROLS = {"control_id": "tube_id", "kind": "kind", "tube": "tube", "marker": "marker", "channel": "channel",
             "batch": "lot", "instrument": "lot", "acquired": "no_date", "fcs": "fcs"}  # fmt: skip
+CONMEDS = {"subject": "subject", "drug": "drug", "group": "drug", "dose": "number", "unit": "dose_unit", "per": "per",
+           "route": "drug", "start_date": "date", "end_date": "date"}  # fmt: skip
+VITALS = {"subject": "subject", "visit": "any_visit", "date": "date", "height_cm": "number", "weight_kg": "number"}
+LABS = {"subject": "subject", "visit": "any_visit", "date": "date", "test": "test", "value": "value", "unit": "unit",
+        "lower": "number", "upper": "number"}  # fmt: skip
+SCORES = {"subject": "subject", "visit": "any_visit", "date": "date", "score": "score", "item": "score",
+          "value": "number"}  # fmt: skip
+AE = {"subject": "subject", "class": "event", "start_date": "date", "end_date": "date", "grade": "number",
+      "serious": "yes", "related": "yes"}  # fmt: skip
 #: Clinical tables have no fixed form; of their columns those with these names are kept, by CDISC or in plain words.
 CLINICAL = {
     **SERUM, "visit": "any_visit", "date": "date", "dose": "number", "route": "analyte", "treatment": "analyte",
@@ -68,7 +79,13 @@ CONTROL_IDS = ("control_id",)
 _NEEDED = frozenset({"subject", "tube_id", "arm", "visit", "tube", "fcs", "kind"})
 #: Rules of columns with dates that are left out.
 _NO_DATES = ("birth", "no_date")
-_CHOICES = {"sex": SEXES, "route": ROUTES, "volume_unit": UNITS, "repeat": REPEATS, "kind": KINDS}
+_CHOICES = {"sex": SEXES, "route": ROUTES, "volume_unit": UNITS, "repeat": REPEATS, "kind": KINDS,
+            "per": tuple(PER_DAYS), "dose_unit": tuple(DOSES), "yes": ("Y", "N")}  # fmt: skip
+#: Lists of words by the rule of a column.
+_LISTS = {
+    "word": STUDY, "unit": ("units",), "analyte": ("analytes", "markers"), "drug": ("drugs",),
+    "test": ("tests", "analytes"), "score": ("scores",), "event": ("events",),
+}  # fmt: skip
 _CONCENTRATION = re.compile(
     r"([<>]\s*)?(?:\d{1,9}(?:\.\d{0,9})?|\.\d{1,9})(?:[eE][+-]?\d{1,2})?|OOR\s*[<>]", re.ASCII | re.I
 )
@@ -291,8 +308,7 @@ class _Cleaner:
             return self.names.channel(cell) if rule == "channel" else self.names.name(cell)
         if rule == "lot":
             return self.names.coded("name", cell)
-        lists = {"word": STUDY, "unit": ("units",), "analyte": ("analytes", "markers")}[rule]
-        return self.names.name(cell, *lists)
+        return self.names.name(cell, *_LISTS[rule])
 
 
 def number_cell(cell: str) -> str | None:

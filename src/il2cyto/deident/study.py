@@ -11,7 +11,19 @@ from il2cyto.deident.names import Names
 from il2cyto.deident.outcome import Outcome
 from il2cyto.deident.overrides import clean_overrides, kept_tubes
 from il2cyto.deident.references import clean_references
-from il2cyto.deident.sheets import CONTROLS, DOSING, SAMPLES, SERUM, Declared, clean_table
+from il2cyto.deident.sheets import (
+    AE,
+    CONMEDS,
+    CONTROLS,
+    DOSING,
+    LABS,
+    SAMPLES,
+    SCORES,
+    SERUM,
+    VITALS,
+    Declared,
+    clean_table,
+)
 from il2cyto.deident.strategies import render_yaml
 from il2cyto.deident.tables import Table, read_table
 from il2cyto.errors import Il2CytoError, ParameterError, StudyError, TableError
@@ -23,7 +35,10 @@ from il2cyto.study.read import COLUMNS, columns_by_table, inspect_study
 from il2cyto.study.sheets import read_sheet
 from il2cyto.study.style import SheetStyle
 
-RULES = {"samples": SAMPLES, "dosing": DOSING, "serum": SERUM, "controls": CONTROLS}
+RULES = {
+    "samples": SAMPLES, "dosing": DOSING, "serum": SERUM, "controls": CONTROLS, "conmeds": CONMEDS, "vitals": VITALS,
+    "labs": LABS, "scores": SCORES, "ae": AE,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,9 @@ from typing import Final
 
 from il2cyto.errors import TableError, did_you_mean
 
+#: Names of the scores, as sheets write them.
+SLEDAI_NAME: Final = "SELENA-SLEDAI"
+ESSDAI_NAME: Final = "ESSDAI"
 #: Weights of the 24 descriptors of SELENA-SLEDAI; a descriptor is present (1) or not (0). All of them: 105.
 SLEDAI: Final[dict[str, int]] = {
     "seizure": 8, "psychosis": 8, "organic_brain_syndrome": 8, "visual_disturbance": 8, "cranial_nerve_disorder": 8,

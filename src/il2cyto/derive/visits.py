@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from il2cyto.derive.days import ady
 from il2cyto.derive.dosing import courses_begun, crossover, day_one, dose_days, since_last, within_course
-from il2cyto.derive.placement import PlannedVisit, from_target, window_of
+from il2cyto.derive.placement import Calendar, PlannedVisit, from_target, window_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -167,6 +167,21 @@ TYPES: dict[str, Any] = {
          "APERDY"), "Int64"
     ),
 }  # fmt: skip
+
+
+def calendars(study: StudyLike) -> dict[str, Calendar]:
+    """Return study day 1, the days of doses and a change to the study treatment of every subject."""
+    given = dose_days(_counted(study))
+    return {
+        key: Calendar(
+            first,
+            given.get(key, ()),
+            crossover(
+                study.subjects[key].reference_date, study.arms[study.subjects[key].arm].reference, given.get(key, ())
+            ),
+        )
+        for key, first in _first_days(study, given).items()
+    }
 
 
 def _first_days(study: StudyLike, given: Mapping[str, tuple[date, ...]]) -> dict[str, date | None]:

@@ -46,8 +46,8 @@ class Pairs:
 
     Attributes
     ----------
-    arms, visits
-        Arm of each subject, ``(n,)``, and names of the visits.
+    subjects, arms, visits
+        Names and arms of the subjects, ``(n,)``, and names of the visits.
     low, high
         Limits between which the log ratio to baseline lies, ``(n, m)``: equal where both values are known, infinite
         where one of them is 0 or beyond a limit of quantification; NaN where there is no pair.
@@ -59,6 +59,7 @@ class Pairs:
         Days since the last dose, ``(n, m)``; NaN where there was none.
     """
 
+    subjects: tuple[str, ...]
     arms: NDArray[np.str_]
     visits: tuple[str, ...]
     low: Floats
@@ -124,13 +125,9 @@ def changed_subjects(
     """
     rows: list[dict[str, Any]] = []
     if baseline is not None:
-        sources = [_cells(visits, baseline, reference_arm, populations)]
-        if serum is not None and baseline in set(serum.obs["AVISIT"]):
-            sources.append(_serum(serum, baseline, reference_arm))
-        for source in sources:
-            for names, pairs in source:
-                for rule in rules:
-                    rows += [{**names, **row} for row in _rows(pairs, rule, cv.get(names["name"]), reference_arm)]
+        for names, pairs in pairs_of(visits, serum, baseline, reference_arm, populations):
+            for rule in rules:
+                rows += [{**names, **row} for row in _rows(pairs, rule, cv.get(names["name"]), reference_arm)]
     table = pd.DataFrame(rows, columns=list(CHANGED_COLUMNS))
     keys = ["rule", "contrast", "arm", "visit"]
     for name in ("p_increased", "p_decreased"):
@@ -138,6 +135,29 @@ def changed_subjects(
     whole = [name for name in CHANGED_COLUMNS if name.startswith("n_")]
     typed: pd.DataFrame = table.astype(dict.fromkeys(whole, np.int64))
     return typed
+
+
+def pairs_of(
+    visits: AnnData, serum: AnnData | None, baseline: str, reference: str | None, populations: Sequence[str] | None
+) -> Iterator[tuple[dict[str, str], Pairs]]:
+    """Yield every population and every analyte with its values; parameters as for `changed_subjects`."""
+    yield from _cells(visits, baseline, reference, populations)
+    if serum is not None and baseline in set(serum.obs["AVISIT"]):
+        yield from _serum(serum, baseline, reference)
+
+
+def steps_of(pairs: Pairs, rule: ChangeRule, cv: tuple[float, float] | None) -> tuple[NDArray[np.int64], Floats, str]:
+    """Return what became of each pair and the log ratio at which a change begins, both ``(n, m)``.
+
+    Steps are those of `classify`. The third is why the rule cannot be used; empty where it can.
+    """
+    found = _limits(pairs, rule, cv)
+    limit = np.zeros(pairs.low.shape) if isinstance(found, str) else found
+    return (
+        classify(pairs.low, pairs.high, limit, any_change=rule.kind == ANY),
+        limit,
+        found if isinstance(found, str) else "",
+    )
 
 
 def _cells(
@@ -163,7 +183,7 @@ def _cells(
         control = pd.DataFrame({"y": np.log(values[subject, visit]), "censor": 0, "visit": visit, "subject": subject})
         var = visits.var.iloc[column]
         names = {"strategy": var["strategy"], "population": var["population"], "name": var["name"], "unit": "cells/µL"}
-        yield names, Pairs(arms, layout.visits, ratio, ratio, per_event, control, dsld)
+        yield names, Pairs(layout.subjects, arms, layout.visits, ratio, ratio, per_event, control, dsld)
 
 
 def _serum(serum: AnnData, baseline: str, reference: str | None) -> Iterator[tuple[dict[str, str], Pairs]]:
@@ -192,7 +212,14 @@ def _serum(serum: AnnData, baseline: str, reference: str | None) -> Iterator[tup
         name = str(serum.var_names[column])
         with np.errstate(invalid="ignore"):
             pairs = Pairs(
-                arms, layout.visits, low[at] - high[first], high[at] - low[first], np.zeros(at.shape), control, dsld
+                layout.subjects,
+                arms,
+                layout.visits,
+                low[at] - high[first],
+                high[at] - low[first],
+                np.zeros(at.shape),
+                control,
+                dsld,
             )
         yield {"strategy": "", "population": name, "name": name, "unit": unit}, pairs
 
@@ -200,10 +227,7 @@ def _serum(serum: AnnData, baseline: str, reference: str | None) -> Iterator[tup
 def _rows(
     pairs: Pairs, rule: ChangeRule, cv: tuple[float, float] | None, reference: str | None
 ) -> Iterator[dict[str, Any]]:
-    found = _limits(pairs, rule, cv)
-    reason = found if isinstance(found, str) else ""
-    limit = np.zeros(pairs.low.shape) if isinstance(found, str) else found
-    step = classify(pairs.low, pairs.high, limit, any_change=rule.kind == ANY)
+    step, limit, reason = steps_of(pairs, rule, cv)
     arms = sorted(set(pairs.arms))
     for number, visit in enumerate(pairs.visits):
         seen = {arm: step[pairs.arms == arm, number] for arm in arms}

@@ -56,28 +56,69 @@ class Covariates:
     complete: NDArray[np.bool_]
 
 
+@dataclass(frozen=True)
+class Terms:
+    """What a change and the baseline are called in the formula of a model."""
+
+    change: str
+    baseline: str
+
+
+LOGARITHMS: Final = Terms("log(Y/Y0)", "log Y0")
+DIFFERENCES: Final = Terms("Y - Y0", "Y0")
+
+
 def fit_change(course: Course, layout: Layout, arms: list[str], covariates: Covariates) -> ChangeModel | str:
-    """Fit the change from baseline of some arms, or return why it cannot be fitted.
+    """Fit the log change from baseline of some arms; see `fit_response`."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = np.log(course.value / course.baseline[:, None])
+        log_baseline = np.log(course.baseline)
+    used = course.used & np.isin(layout.arms.astype(str), arms)[:, None]
+    response = np.where(used, ratio, np.nan)
+    return fit_response(response, log_baseline, layout.arms.astype(str), layout.days, covariates, LOGARITHMS)
+
+
+def fit_response(
+    response: Floats,
+    baseline: Floats,
+    arms: NDArray[np.str_],
+    days: Floats,
+    covariates: Covariates,
+    terms: Terms,
+) -> ChangeModel | str:
+    """Fit a change from baseline, or return why it cannot be fitted.
 
     By subject and visit with an unstructured covariance and the baseline at each visit, down the ladder of
     `il2cyto.models.mmrm.climb`; where no rung has estimates, with one baseline effect and a random intercept.
+
+    Parameters
+    ----------
+    response
+        Change of each subject at each visit, ``(n, m)``; NaN where it does not enter.
+    baseline
+        Value that the change starts from, ``(n,)``, known wherever a change is.
+    arms
+        Arm of each subject, ``(n,)``.
+    days
+        Study day of each visit, ``(n, m)``.
+    covariates
+        What is adjusted for besides the baseline; known wherever a change is.
+    terms
+        What the change and the baseline are called in ``method``.
     """
-    used = course.used & np.isin(layout.arms.astype(str), arms)[:, None]
+    used = np.isfinite(response)
     subjects, visits = np.flatnonzero(used.any(axis=1)), np.flatnonzero(used.any(axis=0))
     if not subjects.size:
         return "no arm has enough subjects"
     known = used[np.ix_(subjects, visits)]
-    names = layout.arms[subjects].astype(str)
+    names = arms[subjects]
     cells = sorted({(str(names[i]), int(visits[j])) for i, j in np.argwhere(known)})
     columns = {cell: position for position, cell in enumerate(cells)}
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = np.log(course.value[np.ix_(subjects, visits)] / course.baseline[subjects, None])
-    response = np.where(known, ratio, np.nan)
+    response = response[np.ix_(subjects, visits)]
     means = np.zeros((*known.shape, len(cells)))
     for (arm, visit), column in columns.items():
         means[:, :, column] = (names == arm)[:, None] & (visits == visit)
-    log_baseline = np.log(course.baseline[subjects])
-    centred = log_baseline - log_baseline.mean()
+    centred = baseline[subjects] - baseline[subjects].mean()
     factors = " × ".join(
         name for name, levels in zip(("arm", "visit"), zip(*cells, strict=True), strict=True) if len(set(levels)) > 1
     )
@@ -90,25 +131,26 @@ def fit_change(course: Course, layout: Layout, arms: list[str], covariates: Cova
         ],
         axis=2,
     )
-    days = layout.days[np.ix_(subjects, visits)]
     found: Rung | tuple[str, ...] = (
         f"{int(known.sum())} observations do not determine a baseline effect at each visit",
     )
     if float(np.ptp(centred)) > 1e-9:
-        found = climb(response, by_visit, days, np.eye(by_visit.shape[2])[: len(cells)])
+        found = climb(response, by_visit, days[np.ix_(subjects, visits)], np.eye(by_visit.shape[2])[: len(cells)])
     if isinstance(found, Rung):
         several = visits.size > 1
-        terms = " + ".join([factors or "1", "log Y0" + (" × visit" if several else ""), *covariates.names])
+        right = " + ".join([factors or "1", terms.baseline + (" × visit" if several else ""), *covariates.names])
         return ChangeModel(
             columns,
             by_visit.shape[2],
             found.contrast,
             int(known.sum()),
-            f"{MMRM if several else ANCOVA}: log(Y/Y0) ~ {terms}; {found.name}; {_caveat(covariates)}",
+            f"{MMRM if several else ANCOVA}: {terms.change} ~ {right}; {found.name}; {_caveat(covariates)}",
             found.name,
             warnings="; ".join(found.passed),
         )
-    return _random_intercept(response, means, np.column_stack([centred, extra]), factors, columns, found, covariates)
+    return _random_intercept(
+        response, means, np.column_stack([centred, extra]), factors, columns, found, covariates, terms
+    )
 
 
 def _random_intercept(
@@ -119,11 +161,12 @@ def _random_intercept(
     columns: dict[tuple[str, int], int],
     passed: tuple[str, ...],
     covariates: Covariates,
+    words: Terms,
 ) -> ChangeModel | str:
     """Fit one baseline effect, the covariates and a random intercept, with degrees of freedom between subjects."""
     subject, visit = np.nonzero(np.isfinite(response))
     y, design = response[subject, visit], means[subject, visit]
-    terms = ["log Y0", *covariates.names]
+    terms = [words.baseline, *covariates.names]
     if float(np.ptp(adjusted_for[:, 0])) <= 1e-9:
         terms, adjusted_for = terms[1:], adjusted_for[:, 1:]
     adjusted = np.column_stack([design, adjusted_for[subject]])
@@ -144,7 +187,7 @@ def _random_intercept(
     fit = fit_random_intercept(y, design, subject.astype(np.intp))
     return ChangeModel(
         columns, design.shape[1], lambda weights: _contrast(fit, weights, df), len(y),
-        f"{fit.method}: log(Y/Y0) ~ {' + '.join([factors or '1', *terms])}; t with between-subject df; "
+        f"{fit.method}: {words.change} ~ {' + '.join([factors or '1', *terms])}; t with between-subject df; "
         f"{_caveat(covariates)}",
         RANDOM_INTERCEPT if fit.method == MIXED else INDEPENDENT, note=fit.note, warnings="; ".join(passed),
     )  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from il2cyto.simulate.activity import draw_activity
+from il2cyto.simulate.adverse import CLASSES
 from il2cyto.simulate.analytes import ANALYTES, as_reported, draw_serum
 from il2cyto.simulate.controls import Controls
 from il2cyto.simulate.design import VISITS
@@ -54,7 +55,30 @@ errors: {{cv_pipetting: {plan.design.cv_pipetting:g}, cv_lot: {plan.design.cv_lo
 samples: samples.csv
 dosing: dosing.csv
 serum: serum.csv
-{controls}"""
+conmeds: conmeds.csv
+vitals: vitals.csv
+labs: labs.csv
+scores: scores.csv
+ae: ae.csv
+{controls}{_outcomes(plan)}"""
+
+
+def _outcomes(plan: TrialPlan) -> str:
+    """The outcomes, with their key comparison at the last visit."""
+    last, classes, analytes = plan.visits[-1], ", ".join(CLASSES), ", ".join(ANALYTES)
+    written = {
+        "STEROID": "kind: steroid, label: Average daily dose of steroid, role: primary, covariates: [AGE, DIAGNOSIS]",
+        "IMMUNOSUPPRESSANTS": "kind: drugs, label: Immunosuppressants, role: primary",
+        "CELLS": "kind: changed, label: Subjects with a change of cells, populations: [Treg, Th17, NK]",
+        "CYTOKINES": f"kind: changed, label: Subjects with a change of cytokines, analytes: [{analytes}]",
+        "SEROLOGY": "kind: laboratory, label: Complement and anti-dsDNA, tests: [C3, C4, ADSDNA], log: [ADSDNA]",
+        "SLEDAI": "kind: score, label: SELENA-SLEDAI, score: SELENA-SLEDAI, diagnoses: [SLE]",
+        "ESSDAI": "kind: score, label: ESSDAI, score: ESSDAI, diagnoses: [pSS]",
+        "SAFETY": f"kind: events, label: Adverse events, classes: [{classes}]",
+        "ORGANS": "kind: laboratory, label: Kidneys and liver and eosinophils, role: exploratory, tests: [EGFR, ALT, EOS]",
+    }
+    lines = [f"  {name}: {{{keys}, visit: {last}}}" for name, keys in written.items()]
+    return "\n".join(["outcomes:", *lines, ""])
 
 
 def samples_sheet(plan: TrialPlan) -> pd.DataFrame:

@@ -15,6 +15,7 @@ from il2cyto.provenance import hash_content, hash_file
 from il2cyto.provenance.audit import AUDIT, read_log
 from il2cyto.provenance.chain import ChainError, Entry, walk
 from il2cyto.steps.history import History
+from il2cyto.steps.outputs import OUTCOMES
 from il2cyto.steps.trail import HEAD, manifest_head, tube_facts
 
 #: The log of runs, which tells the head of each finished one.
@@ -137,13 +138,13 @@ def _changed_results(out: Path, history: History, manifest: Mapping[str, Any]) -
     found = []
     for name, sha256 in sorted(manifest.get("outputs", {}).items()):
         # a name in a file that somebody may have edited leads nowhere but here
-        path = out / Path(name).name
+        path = out.joinpath(*_below(name))
         try:
             same = hash_file(path) == sha256
         except OSError:
             same = False
         if not same:
-            found.append(f"{Path(name).name} is not as the run wrote it")
+            found.append(f"{'/'.join(_below(name))} is not as the run wrote it")
     for tube_id, facts in history.tubes.items():
         there = tube_facts(out, tube_id)
         if there is None or there["result"] != facts["result"]:
@@ -152,6 +153,12 @@ def _changed_results(out: Path, history: History, manifest: Mapping[str, Any]) -
                 "could tell; run again, and the log says which"
             )
     return found
+
+
+def _below(name: str) -> tuple[str, ...]:
+    """Parts of the name of a result; a name that would lead elsewhere keeps its last part."""
+    parts = tuple(name.split("/"))
+    return parts if len(parts) == 2 and parts[0] == OUTCOMES and parts[1] == Path(parts[1]).name else (Path(name).name,)
 
 
 def read_entries(out: str | Path) -> Iterator[Entry]:

@@ -27,6 +27,11 @@ KEYS: Final = {
     "serum": ("subject", "visit", "analyte"),
     "controls": ("control_id",),
     "wells": ("subject", "visit", "plate", "well"),
+    "conmeds": ("subject", "drug", "start"),
+    "vitals": ("subject", "visit", "date"),
+    "labs": ("subject", "visit", "date", "test"),
+    "scores": ("subject", "visit", "date", "score", "item"),
+    "ae": ("subject", "event_class", "start"),
 }
 #: Fields that are no cell of the sheet, or stand there under another name.
 _NO_CELLS = frozenset({"line", "fcs", "panel", "overrides", "count", "beads_expired", "place"})
@@ -34,7 +39,8 @@ _NO_CELLS = frozenset({"line", "fcs", "panel", "overrides", "count", "beads_expi
 _OPEN = frozenset(
     {
         "tube_id", "subject", "arm", "diagnosis", "sex", "visit", "tube", "route", "volume_unit", "batch", "instrument",
-        "repeat", "analyte", "unit", "control_id", "kind",
+        "repeat", "analyte", "unit", "control_id", "kind", "test", "drug", "group", "score", "item",
+        "event_class", "per",
     }
 )  # fmt: skip
 #: An age computed from a date of birth tells it.
@@ -77,7 +83,9 @@ def sheet_cells(study: Study) -> dict[str, Cells]:
     """Return the cells of each sheet of a study whose words are public (see `words.with_public_words`)."""
     sheets: dict[str, Sequence[Any]] = {
         "samples": study.records, "dosing": study.doses, "serum": study.serum_values,
-        "controls": study.controls, "wells": study.wells,
+        "controls": study.controls, "wells": study.wells, "conmeds": study.clinic.drugs,
+        "vitals": study.clinic.vitals, "labs": study.clinic.labs, "scores": study.clinic.scores,
+        "ae": study.clinic.events,
     }  # fmt: skip
     declared = frozenset({*study.words, *study.treatments, *study.bead_lots})
     return {role: _cells(sheets[role], declared, role) for role in sheets if role in study.sha256}

@@ -13,6 +13,8 @@ from il2cyto.steps.overrides import override_table
 from il2cyto.study.model import Study
 
 MANIFEST = "manifest.json"
+#: Folder of the outcomes.
+OUTCOMES = "outcomes"
 #: Files that every run adds to.
 GROWING = (LOG, "audit.jsonl")
 
@@ -55,6 +57,7 @@ def write_outputs(
     from il2cyto.linking import write_linked
     from il2cyto.report import write_report
     from il2cyto.steps.counted import write_trial
+    from il2cyto.steps.outcomes import write_outcomes
     from il2cyto.steps.report import report_inputs
     from il2cyto.visits import write_visits
 
@@ -90,6 +93,7 @@ def write_outputs(
         for name in ("linked.h5mu", "link_report.csv"):
             (out / name).unlink(missing_ok=True)
     _write_serum(out, tables)
+    write_outcomes(out, study, tables.outcomes, tables.model)
     write_report(report_inputs(out, study, tables, manifest), out / "report.html")
     whole = {**manifest, "outputs": _hashes(out)}
     whole |= seal(whole) if seal is not None else {}
@@ -126,8 +130,8 @@ def _write_serum(out: Path, tables: Tables) -> None:
 
 def _hashes(out: Path) -> dict[str, str]:
     """SHA-256 of every result beside the manifest; the log and the audit trail grow, and are not among them."""
+    files = [path for path in out.iterdir() if path.is_file() and path.name not in GROWING]
+    files += [path for path in (out / OUTCOMES).iterdir() if path.is_file()]
     return {
-        path.name: hash_file(path)
-        for path in sorted(out.iterdir())
-        if path.is_file() and path.name not in GROWING and not path.name.startswith(".")
+        path.relative_to(out).as_posix(): hash_file(path) for path in sorted(files) if not path.name.startswith(".")
     }

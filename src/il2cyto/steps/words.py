@@ -9,14 +9,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 from il2cyto.deident.vocabulary import STUDY, vocabulary
 from il2cyto.errors import Problem
+from il2cyto.study.clinic import Clinic
 from il2cyto.study.frozen import FrozenMapping
 from il2cyto.study.model import Study
 
 #: Lists that hold the words of a column.
-LISTS = {"diagnosis": STUDY, "analyte": ("analytes", "markers"), "unit": ("units",)}
+LISTS = {
+    "diagnosis": STUDY, "analyte": ("analytes", "markers"), "unit": ("units",), "drug": ("drugs",),
+    "group": ("drugs",), "route": ("drugs",), "test": ("tests", "analytes"), "class": ("events",),
+    "score": ("scores",), "item": ("scores",),
+}  # fmt: skip
+#: Columns of the sheets of the clinic whose cells results may carry: part of the clinic, field, name of the column.
+_CLINIC = (
+    ("drugs", "drug", "drug"), ("drugs", "group", "group"), ("drugs", "route", "route"), ("labs", "test", "test"),
+    ("labs", "unit", "unit"), ("scores", "score", "score"), ("scores", "item", "item"),
+    ("events", "event_class", "class"),
+)  # fmt: skip
+_SHEETS = {"drugs": "conmeds", "labs": "labs", "scores": "scores", "events": "ae"}
 
 
 def with_public_words(study: Study) -> Study:
@@ -25,6 +38,8 @@ def with_public_words(study: Study) -> Study:
     analytes = _numbered("analyte", (value.analyte for value in study.serum_values), study.words)
     units = _numbered("unit", (value.unit for value in study.serum_values), study.words)
     found = [("samples", "diagnosis", diagnoses), ("serum", "analyte", analytes), ("serum", "unit", units)]
+    clinic, coded = _public_clinic(study)
+    found += coded
     notices = [
         Problem(study.files[role], None, column, word, _MESSAGE.format(column=column, code=code))
         for role, column, codes in found
@@ -45,8 +60,33 @@ def with_public_words(study: Study) -> Study:
             replace(one, analyte=analytes.get(one.analyte, one.analyte), unit=units.get(one.unit, one.unit))
             for one in study.serum_values
         ),
+        clinic=clinic,
         notices=(*study.notices, *notices),
     )
+
+
+def _public_clinic(study: Study) -> tuple[Clinic, list[tuple[str, str, dict[str, str]]]]:
+    """Return the clinic with numbers in place of unknown words, and the words by sheet and column."""
+    allowed = (*study.words, *_declared(study))
+    clinic, found = study.clinic, []
+    for part, name, column in _CLINIC:
+        rows = getattr(clinic, part)
+        codes = _numbered(column, (getattr(row, name) for row in rows), allowed)
+        if codes:
+            coded = tuple(replace(row, **{name: codes.get(getattr(row, name), getattr(row, name))}) for row in rows)
+            parts: dict[str, Any] = {part: coded}
+            clinic = replace(clinic, **parts)
+            found.append((_SHEETS[part], column, codes))
+    return clinic, found
+
+
+def _declared(study: Study) -> list[str]:
+    """Words of the outcomes: the study file declares what results call them."""
+    return [
+        word
+        for one in study.outcomes
+        for word in (*one.tests, one.score, one.group, *one.classes, *one.prednisone_5_mg)
+    ]
 
 
 _MESSAGE = (

@@ -69,7 +69,7 @@ def read_changes(reader: FieldReader, node: Node | None) -> Changes:
     given = reader.section(node, "changes", (), ("rules", "cv"))
     rules = Changes().rules
     if "rules" in given:
-        rules = reader.items(given["rules"], "changes.rules", lambda item, where: _rule(reader, item, where))
+        rules = reader.items(given["rules"], "changes.rules", lambda item, where: read_rule(reader, item, where))
         if not rules:
             reader.problem(given["rules"], "changes.rules", "give one rule or more, or leave the key out")
     cv = {}
@@ -84,7 +84,8 @@ def read_changes(reader: FieldReader, node: Node | None) -> Changes:
     return Changes(rules, FrozenMapping(cv))
 
 
-def _rule(reader: FieldReader, node: Node, where: str) -> ChangeRule | None:
+def read_rule(reader: FieldReader, node: Node, where: str) -> ChangeRule | None:
+    """Read a definition of change; ``None`` after a problem."""
     text = reader.text(node, where)
     if text is None:
         return None

@@ -16,6 +16,7 @@ from il2cyto.study.fields import FieldReader
 from il2cyto.study.findings import Findings
 from il2cyto.study.miflowcyt import ITEMS
 from il2cyto.study.model import Arm, BeadLot, ErrorModel, Limits, TubeType, Visit
+from il2cyto.study.outcomes import COVARIATES, Outcome, read_outcomes
 from il2cyto.study.paths import Roots, study_file
 from il2cyto.study.plates import read_plates
 from il2cyto.study.positions import Node, Sequence
@@ -30,7 +31,7 @@ OPTIONAL = (
     "registry", "description", "assumptions", "data_root", "bead_lots", "checks", "percent_of", "limits", "errors",
     "dosing", "treatments", "course_gap", "visit_assignment", "repeat", "serum", "controls", "gates", "sheets", "model",
     "words", "miflowcyt", "quality", "normalise", "plates", "wells",
-    "changes",
+    "changes", "conmeds", "vitals", "labs", "scores", "ae", "outcomes",
 )  # fmt: skip
 ARM = (("label",), ("reference", "visits"))
 VISIT = (("label", "number"), ("baseline", "target_day", "window", "max_dsld"))
@@ -38,10 +39,8 @@ ASSIGNMENTS = ("nominal", "windows")
 LIMITS = ("lloq_events", "lod_events", "min_beads")
 ERRORS = ("cv_pipetting", "cv_lot", "cv_volume", "cv_alc", "cv_wbc")
 MODEL = ("populations", "covariates")
-#: What is known of a subject before treatment, and models may adjust for.
-COVARIATES = ("AGE", "SEX", "DIAGNOSIS")
 GATES = ("learn",)
-SHEETS = ("samples", "dosing", "serum", "controls", "wells")
+SHEETS = ("samples", "dosing", "serum", "controls", "wells", "conmeds", "vitals", "labs", "scores", "ae")
 
 
 @dataclass(frozen=True)
@@ -82,6 +81,7 @@ class Document:
     learn_gates: bool
     normalise: dict[str, tuple[str, ...]]
     plates: Plates | None
+    outcomes: tuple[Outcome, ...]
     keys: frozenset[str]
 
 
@@ -147,6 +147,7 @@ def read_document(
         learn_gates=_learn(reader, top["gates"]) if "gates" in top else True,
         normalise=_normalise(reader, top["normalise"], tuple(tubes)) if "normalise" in top else {},
         plates=read_plates(reader, top.get("plates"), folder),
+        outcomes=read_outcomes(reader, top.get("outcomes"), tuple(visits), tuple(top)),
         keys=frozenset(top),
     )
 

@@ -15,8 +15,10 @@ from il2cyto.errors import Problem
 from il2cyto.study.assays import Plates, WellRow
 from il2cyto.study.changes import Changes
 from il2cyto.study.checks import Checks
+from il2cyto.study.clinic import Clinic
 from il2cyto.study.design import Arm, BeadLot, CountSpec, ErrorModel, Limits, StrategyRef, TubeType, Visit
 from il2cyto.study.frozen import FrozenMapping
+from il2cyto.study.outcomes import Outcome
 from il2cyto.study.quality import Quality
 
 if TYPE_CHECKING:
@@ -333,6 +335,10 @@ class Study:
         By tube type the markers whose batches are brought onto one scale, for normalised counts beside the raw ones.
     plates, wells
         Plates of immunoassays and the sheet of their wells; ``None`` and empty without them.
+    clinic
+        Rows of the sheets of drugs, vital signs, laboratory values, scores and adverse events.
+    outcomes
+        Outcomes of the trial, in the order of ``study.yaml``.
     """
 
     id: str
@@ -372,6 +378,8 @@ class Study:
     normalise: FrozenMapping[str, tuple[str, ...]] = field(default_factory=lambda: FrozenMapping({}))
     plates: Plates | None = None
     wells: tuple[WellRow, ...] = ()
+    clinic: Clinic = field(default_factory=Clinic)
+    outcomes: tuple[Outcome, ...] = ()
 
     @property
     def baseline(self) -> str | None:

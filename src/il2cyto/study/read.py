@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from il2cyto.errors import Problem, StudyError
-from il2cyto.study import clinical, controls, plates, samples, wells
+from il2cyto.study import clinical, clinicsheets, controls, plates, samples, wells
 from il2cyto.study.assays import WellRow
 from il2cyto.study.assign import Assigned, assign_visits
+from il2cyto.study.clinic import Clinic
 from il2cyto.study.document import Document, read_document
 from il2cyto.study.findings import Findings, in_file_order
 from il2cyto.study.frozen import FrozenMapping
@@ -26,6 +27,7 @@ COLUMNS = {
     "serum": clinical.SERUM,
     "controls": controls.COLUMNS,
     "wells": wells.WELLS,
+    **clinicsheets.CLINIC,
 }
 
 
@@ -95,6 +97,7 @@ class Parts:
     overrides: tuple[GateOverride, ...]
     controls: tuple[ControlRecord, ...]
     wells: tuple[WellRow, ...]
+    clinic: Clinic
 
 
 def _read_parts(
@@ -131,6 +134,7 @@ def _read_parts(
             findings.problem(sheets["samples"].file, None, "", "", "the sheet has no rows; add one row per tube")
     others = controls.read_controls(sheets["controls"], document, records, findings) if "controls" in sheets else ()
     rows = wells.read_wells(sheets["wells"], subjects, visits, findings) if "wells" in sheets else ()
+    clinic = clinicsheets.read_clinic(sheets, subjects, visits, findings)
     _read_plates(path.name, document, rows, names, hashes, findings)
     overrides, touched = read_overrides(path.parent.resolve(), records, findings)
     for override in overrides:
@@ -144,7 +148,7 @@ def _read_parts(
         notice_tubes(sheets["samples"].file, records, document, assigned, findings)
         notice_subjects(sheets["samples"].file, tubes, assigned, findings)
     touched = tuple(replace(record, remove=document.quality.remove) for record in touched)
-    return Parts(document, touched, subjects, doses, assigned, overrides, others, rows)
+    return Parts(document, touched, subjects, doses, assigned, overrides, others, rows, clinic)
 
 
 def _read_plates(
@@ -224,4 +228,6 @@ def _study(
         normalise=FrozenMapping(document.normalise),
         plates=document.plates,
         wells=parts.wells,
+        clinic=parts.clinic,
+        outcomes=document.outcomes,
     )

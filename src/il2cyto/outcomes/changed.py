@@ -1,0 +1,105 @@
+"""Numbers of subjects whose cells or serum changed, the arms compared at the key visit, and the subjects behind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from il2cyto.counts.tree import matches
+from il2cyto.keys import NOT_ESTIMABLE
+from il2cyto.models.changed import ABSENT, DOWN, UNDETERMINED, UP, Pairs, pairs_of, steps_of
+from il2cyto.models.exact import sign_test
+from il2cyto.outcomes.compare import share, share_differences
+from il2cyto.outcomes.measure import SHARE, Measure, Row, row
+from il2cyto.outcomes.people import People
+from il2cyto.study.model import Study
+from il2cyto.study.outcomes import Outcome
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+INCREASED, DECREASED, UNCHANGED = "increased", "decreased", "unchanged"
+_WORDS = {UP: INCREASED, DOWN: DECREASED, 0: UNCHANGED, UNDETERMINED: "undetermined"}
+
+
+def changed_rows(
+    study: Study, people: People, outcome: Outcome, visits: AnnData, serum: AnnData | None, baseline: str | None
+) -> tuple[list[Row], pd.DataFrame]:
+    """Count changed subjects of every population and analyte of an outcome.
+
+    Parameters
+    ----------
+    study, people, outcome
+        Definitions and subjects.
+    visits, serum
+        What is analysed, as for `il2cyto.models.changed_subjects`.
+    baseline
+        ``None`` where no sample of it is there: nothing is told then.
+
+    Returns
+    -------
+    list, pandas.DataFrame
+        Rows of the outcome, and one row per subject, visit and parameter with its ratio, limits and what it counts as.
+    """
+    rows: list[Row] = []
+    subjects: list[tuple[object, ...]] = []
+    names = ["subject", "arm", "visit", "parameter", "unit", "ratio", "ratio_up", "ratio_down", "counts_as"]
+    if baseline is not None:
+        populations = outcome.populations or None
+        for about, pairs in pairs_of(visits, serum, baseline, people.reference, populations):
+            wanted = (
+                about["name"] in outcome.analytes
+                if not about["strategy"]
+                else any(matches(about["population"], name) for name in outcome.populations)
+            )
+            if wanted:
+                rows += _parameter(study, people, outcome, about, pairs, subjects)
+    return rows, pd.DataFrame(subjects, columns=names)
+
+
+def _parameter(
+    study: Study, people: People, outcome: Outcome, about: dict[str, str], pairs: Pairs,
+    subjects: list[tuple[object, ...]],
+) -> Iterator[Row]:  # fmt: skip
+    step, limit, reason = steps_of(pairs, outcome.rule, study.changes.cv.get(about["name"]))
+    code = about["population"] if not about["strategy"] else f"{about['strategy']}:{about['population']}"
+    none = np.zeros(step.shape, dtype=np.int8)
+    measure = Measure(code, about["name"], about["unit"], pairs.low, none)
+    # in the order of all subjects of the study
+    place = {subject: i for i, subject in enumerate(pairs.subjects)}
+    at = np.array([place.get(subject, -1) for subject in people.subjects])
+    for number, visit in enumerate(pairs.visits):
+        found = np.where(at >= 0, step[at, number], ABSENT)
+        known = (found != ABSENT) & (found != UNDETERMINED)
+        for arm in people.arm_names:
+            here = people.arms == arm
+            for what, name in ((UP, INCREASED), (DOWN, DECREASED), (0, UNCHANGED)):
+                made = share(measure, outcome, name, arm, visit, (found == what) & here, known & here)
+                if reason:
+                    made = row(outcome.id, measure, SHARE, category=name, arm=arm, visit=visit,
+                               status=NOT_ESTIMABLE, reason=reason)  # fmt: skip
+                elif what == UP and made["of"]:
+                    ups, downs = (int(((found == one) & here).sum()) for one in (UP, DOWN))
+                    made["p_value"] = sign_test(ups, downs)
+                    made["method"] += "; p: exact sign test of increased against decreased"
+                open_ = int(((found == UNDETERMINED) & here).sum())
+                made["reason"] = made["reason"] or (f"{open_} undetermined" if open_ else "")
+                yield made
+        if visit == outcome.visit and not reason:
+            for what, name in ((UP, INCREASED), (DOWN, DECREASED)):
+                for made in share_differences(measure, outcome, name, visit, found == what, known, people):
+                    # increases are what the treatment is for, and the family holds one test of each parameter
+                    first = made["analysis"] == "share_difference" and what == UP and outcome.registered
+                    yield made | {"family": "registered" if first else ""}
+        for i in range(len(people.subjects)):
+            if at[i] >= 0 and found[i] != ABSENT and not reason:
+                low, high = (float(side[at[i], number]) for side in (pairs.low, pairs.high))
+                ratio = np.exp(low) if low == high else np.nan
+                bound = float(limit[at[i], number])
+                subjects.append(
+                    (people.subjects[i], str(people.arms[i]), visit, code, about["unit"], ratio, np.exp(bound),
+                     np.exp(-bound), _WORDS[int(found[i])])
+                )  # fmt: skip

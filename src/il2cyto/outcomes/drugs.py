@@ -1,0 +1,197 @@
+"""Doses of drugs per m² of body surface over the days before each visit: steroids together, all others each alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from il2cyto.derive.medication import Prescription, drug_doses, overlaps, steroid_dose
+from il2cyto.derive.surface import body_surface_m2
+from il2cyto.outcomes.measure import Floats, Measure
+from il2cyto.outcomes.people import People, placed
+from il2cyto.study.model import Study
+from il2cyto.study.outcomes import Outcome
+
+STEROID_GROUP: Final = "steroid"
+#: mg of prednisone a day up to which a dose is called low.
+LOW_MG: Final = 7.5
+#: Share by which a dose must differ from that at baseline to be called reduced or increased.
+_SAME: Final = 0.05
+STOPPED, REDUCED, UNCHANGED, INCREASED, STARTED, NEVER = (
+    "stopped", "reduced", "unchanged", "increased", "started", "not taken",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Body:
+    """Body of each subject at each visit, ``(n, m)``; NaN where it was not measured."""
+
+    weight_kg: Floats
+    surface_m2: Floats
+
+
+def body_of(study: Study, people: People, formula: str) -> Body:
+    """Return weight and body surface at each visit, as measured there."""
+    found = placed(study, people, study.clinic.vitals, lambda row: "")
+    shape = (len(people.subjects), len(people.visits))
+    height, weight = np.full(shape, np.nan), np.full(shape, np.nan)
+    for i, subject in enumerate(people.subjects):
+        for j, visit in enumerate(people.visits):
+            row = found.get((subject, visit, ""))
+            if row is not None:
+                height[i, j], weight[i, j] = row.height_cm, row.weight_kg
+    return Body(weight, body_surface_m2(height, weight, formula))
+
+
+def steroid_measures(study: Study, people: People, outcome: Outcome) -> list[Measure]:
+    """Measure the systemic steroids of every subject: mg of prednisone, by m² and day, and what follows from it.
+
+    The dose of a visit is the mean over the days before it, without the day itself; a day without a record has 0.
+    """
+    body = body_of(study, people, outcome.surface)
+    shape = body.weight_kg.shape
+    daily, whole, cumulative = (np.full(shape, np.nan) for _ in range(3))
+    notes = _notes(study, STEROID_GROUP)
+    for i, subject in enumerate(people.subjects):
+        mine = prescriptions(study, subject, STEROID_GROUP)
+        for j, visit in enumerate(people.visits):
+            day = people.dates.get((subject, visit))
+            if day is None:
+                continue
+            first, last = day - timedelta(days=outcome.days), day - timedelta(days=1)
+            weight = float(body.weight_kg[i, j])
+            found = steroid_dose(mine, first, last, weight_kg=weight, prednisone_5_mg=outcome.prednisone_5_mg)
+            daily[i, j], whole[i, j] = found.mg_per_day, found.with_pulses_mg_per_day
+        cumulative[i] = _cumulative(mine, people, subject, body.surface_m2[i], outcome)
+    surface, at_first = body.surface_m2, body.surface_m2[:, :1]
+    window = f"mean of {outcome.days} days before the visit"
+    low = _classes(daily, ((0.0, "none"), (LOW_MG, f"up to {LOW_MG:g} mg/d"), (np.inf, f"above {LOW_MG:g} mg/d")))
+
+    def measure(code: str, label: str, unit: str, values: Floats, *more: str, key: bool = False) -> Measure:
+        return Measure(code, label, unit, values, np.zeros(shape, dtype=np.int8), key=key, notes=(*more, *notes))
+
+    surface_note = f"body surface at each visit ({outcome.surface})"
+    return [
+        measure("PREDEQM2", "Prednisone equivalent", "mg/m2/day", daily / surface, f"{window}, pulses apart",
+                surface_note, key=True),
+        measure("PREDEQM2P", "Prednisone equivalent with pulses", "mg/m2/day", whole / surface, window,
+                "intravenous pulses included: those after baseline are rescue"),
+        measure("PREDEQM2B", "Prednisone equivalent per m² at baseline", "mg/m2/day", daily / at_first,
+                f"{window}, pulses apart", "body surface at baseline: growth alone lowers no dose here"),
+        Measure("PREDEQ", "Prednisone equivalent", "mg/day", daily, np.zeros(shape, dtype=np.int8), classes=low,
+                order=("none", f"up to {LOW_MG:g} mg/d", f"above {LOW_MG:g} mg/d"), key=False, notes=(window, *notes)),
+        measure("PREDCUM", "Cumulative prednisone equivalent", "mg/m2", cumulative,
+                "from study day 1 to the day before the visit, pulses included; the mg between two visits are divided "
+                "by the mean body surface at both"),
+    ]  # fmt: skip
+
+
+def _cumulative(
+    mine: Sequence[Prescription], people: People, subject: str, surface: Floats, outcome: Outcome
+) -> Floats:
+    """mg/m² from study day 1 up to each visit; NaN from the first visit on whose days or body are not known."""
+    total = np.full(len(people.visits), np.nan)
+    begin = people.calendars[subject].day_one
+    if begin is None or np.isnan(surface[0]):
+        return total
+    total[0], sofar, since, area = 0.0, 0.0, begin, float(surface[0])
+    for j, visit in enumerate(people.visits[1:], start=1):
+        day = people.dates.get((subject, visit))
+        if day is None or np.isnan(surface[j]):
+            continue
+        if day > since:
+            found = steroid_dose(mine, since, day - timedelta(days=1), prednisone_5_mg=outcome.prednisone_5_mg)
+            sofar += found.with_pulses_mg_per_day * found.n_days / ((area + float(surface[j])) / 2)
+        total[j], since, area = sofar, max(day, since), float(surface[j])
+    return total
+
+
+def drug_measures(study: Study, people: People, outcome: Outcome) -> list[Measure]:
+    """Measure each drug of a group for itself; they are never added to each other.
+
+    Each drug in mg/m²/day, in percent of a subject's own baseline dose, and as stopped, reduced, unchanged, increased
+    or started; and the number of drugs that a subject takes.
+    """
+    body = body_of(study, people, outcome.surface)
+    shape = body.weight_kg.shape
+    taken: dict[str, Floats] = {
+        drug: np.full(shape, np.nan)
+        for drug in sorted({one.drug for one in study.clinic.drugs if one.group == outcome.group})
+    }
+    for i, subject in enumerate(people.subjects):
+        mine = prescriptions(study, subject, outcome.group)
+        for j, visit in enumerate(people.visits):
+            day = people.dates.get((subject, visit))
+            if day is None:
+                continue
+            found = drug_doses(mine, day - timedelta(days=outcome.days), day - timedelta(days=1))
+            for drug, doses in taken.items():
+                doses[i, j] = found.get(drug, 0.0)
+    zeros = np.zeros(shape, dtype=np.int8)
+    window = f"mean of {outcome.days} days before the visit"
+    notes = _notes(study, outcome.group)
+    measures = []
+    order = (STOPPED, REDUCED, UNCHANGED, INCREASED, STARTED, NEVER)
+    for drug, doses in taken.items():
+        code = "".join(word[:4].upper() for word in drug.split())
+        users = np.asarray((doses > 0).any(axis=1))
+        used = np.where(users[:, None], doses / body.surface_m2, np.nan)
+        about = (window, "subjects who took it at baseline or later", *notes)
+        measures.append(Measure(f"{code}M2", drug.capitalize(), "mg/m2/day", used, zeros, notes=about))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            share = np.where(doses[:, :1] > 0, 100 * doses / doses[:, :1], np.nan)
+        measures.append(
+            Measure(
+                f"{code}PCT", f"{drug.capitalize()}, % of own baseline dose", "%", share, zeros,
+                classes=_course(doses), order=order, key=False,
+                notes=(window, f"unchanged: within {_SAME:.0%} of the dose at baseline", *notes),
+            )
+        )  # fmt: skip
+    if taken:
+        every = np.stack(list(taken.values()))
+        number = np.where(np.isnan(every).any(axis=0), np.nan, (every > 0).sum(axis=0))
+        measures.append(Measure("NDRUGS", "Number of drugs", "drugs", number, zeros, key=False, notes=(window, *notes)))
+    return measures
+
+
+def prescriptions(study: Study, subject: str, group: str) -> list[Prescription]:
+    """Return what a subject was prescribed of a group of drugs."""
+    return [one.prescription for one in study.clinic.drugs if one.subject == subject and one.group == group]
+
+
+def _course(doses: Floats) -> NDArray[np.str_]:
+    """What became of each dose since baseline."""
+    first, now = doses[:, :1], doses
+    known = ~np.isnan(first) & ~np.isnan(now)
+    found = np.full(doses.shape, "", dtype="U12")
+    found[known & (first == 0) & (now == 0)] = NEVER
+    found[known & (first == 0) & (now > 0)] = STARTED
+    found[known & (first > 0) & (now == 0)] = STOPPED
+    taken = known & (first > 0) & (now > 0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = now / first
+    found[taken & (ratio < 1 - _SAME)] = REDUCED
+    found[taken & (ratio > 1 + _SAME)] = INCREASED
+    found[taken & (np.abs(ratio - 1) <= _SAME)] = UNCHANGED
+    return found
+
+
+def _classes(values: Floats, bounds: Sequence[tuple[float, str]]) -> NDArray[np.str_]:
+    """The first class whose highest value is not below a value."""
+    found = np.full(values.shape, "", dtype="U24")
+    for most, name in reversed(bounds):
+        found[values <= most] = name
+    return found
+
+
+def _notes(study: Study, group: str) -> tuple[str, ...]:
+    """Say of which subjects two lines of a drug share a day: the dose may have been changed without ending a line."""
+    twice = [subject for subject in study.subjects if overlaps(prescriptions(study, subject, group))]
+    if not twice:
+        return ()
+    return (f"lines of one drug and route overlap for {', '.join(twice)}; both count",)
