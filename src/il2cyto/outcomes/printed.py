@@ -85,6 +85,11 @@ def _index(table: pd.DataFrame) -> dict[tuple[str, ...], dict[str, Any]]:
     }
 
 
+def _against(pair: str) -> str:
+    """An arm and its reference in words: a difference is no quotient."""
+    return " against ".join(pair.split(" / "))
+
+
 def _pairs(people: People) -> list[str]:
     if people.reference not in people.arm_names:
         return []
@@ -99,7 +104,7 @@ def _numbers(
     columns = ["Visit"]
     for arm in people.arm_names:
         columns += [f"{arm}: n; mean (SD)", f"{arm}: adjusted change (95 % interval)"]
-    columns += [word for pair in pairs for word in (f"{pair} (95 % interval)", "p", "p (Holm)")]
+    columns += [word for pair in pairs for word in (f"{_against(pair)} (95 % interval)", "p", "p (Holm)")]
     rows: list[tuple[str, ...]] = []
     for one in measures:
         rows.append((f"{one.label}, {one.unit}" + (" (changes as ratios)" if one.logarithm else ""),))
@@ -195,7 +200,7 @@ def _changed(
         columns += [f"{arm}: increased", f"{arm}: decreased", f"{arm}: p (sign)"]
     columns += [
         word for pair in pairs
-        for word in (f"{pair}: increased, points", "p (Fisher)", "p (Holm)", "overlap-weighted, points", "p")
+        for word in (f"{_against(pair)}: increased, points", "p (Fisher)", "p (Holm)", "overlap-weighted, points", "p")
     ]  # fmt: skip
     rows: list[tuple[str, ...]] = []
     for code, unit in dict.fromkeys(zip(table["parameter"], table["unit"], strict=True)):

@@ -117,7 +117,8 @@ def _pictures(
         if mine.empty or not (one.key or one.classes is not None):
             continue
         title = f"{outcome.label}: {one.label}"
-        if one.key:
+        # each drug has few subjects; what became of its dose is told by the shift
+        if one.key and outcome.kind != kinds.DRUGS:
             shown = mine.assign(limit=mine["censor"] != 0)
             figure = courses(
                 shown, visits=people.visits, arms=people.arm_names, unit=one.unit, title=title,
@@ -184,6 +185,9 @@ def _save(figure: Figure, path: Path) -> None:
     """Write a figure as SVG and PNG, the same bytes for the same figure."""
     import matplotlib as mpl
 
+    # one layout for both files
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
     with mpl.rc_context({"svg.hashsalt": "il2cyto", "svg.fonttype": "path"}):
         with atomic_path(path.with_name(f"{path.name}.svg")) as temporary:
             figure.savefig(temporary, format="svg", metadata={"Date": None, "Creator": None})
