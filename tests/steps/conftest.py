@@ -22,11 +22,12 @@ def trial(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def fixed(trial: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The trial with its gates as they are drawn: for what does not concern learning, which takes most of a run."""
+    """The trial with its gates as they are drawn and without outcomes: these take most of a run."""
     folder = tmp_path_factory.mktemp("fixed") / "study"
     shutil.copytree(trial, folder)
-    with (folder / "study.yaml").open("a", encoding="utf-8") as stream:
-        stream.write("gates: {learn: false}\n")
+    study = folder / "study.yaml"
+    text = study.read_text(encoding="utf-8")
+    study.write_text(text[: text.index("outcomes:")] + "gates: {learn: false}\n", encoding="utf-8")
     return folder
 
 

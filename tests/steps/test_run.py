@@ -27,7 +27,7 @@ FILES = {
     "trial_table.xlsx", "serum.h5ad", "serum_model.csv", "correlations.csv",
     "overrides.csv",
     "failures.csv", "paths.csv", "missing_visits.csv", "missing_populations.csv", "manifest.json", "report.html",
-    "tubes", "learnt", "il2cyto.log", ".il2cyto", "audit.jsonl",
+    "tubes", "learnt", "outcomes", "il2cyto.log", ".il2cyto", "audit.jsonl",
 }  # fmt: skip
 
 

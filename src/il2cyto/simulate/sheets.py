@@ -75,7 +75,7 @@ def _outcomes(plan: TrialPlan) -> str:
         "SLEDAI": "kind: score, label: SELENA-SLEDAI, score: SELENA-SLEDAI, diagnoses: [SLE]",
         "ESSDAI": "kind: score, label: ESSDAI, score: ESSDAI, diagnoses: [pSS]",
         "SAFETY": f"kind: events, label: Adverse events, classes: [{classes}]",
-        "ORGANS": "kind: laboratory, label: Kidneys and liver and eosinophils, role: exploratory, tests: [EGFR, ALT, EOS]",
+        "ORGANS": "kind: laboratory, label: Kidneys and liver, role: exploratory, tests: [EGFR, ALT, EOS]",
     }
     lines = [f"  {name}: {{{keys}, visit: {last}}}" for name, keys in written.items()]
     return "\n".join(["outcomes:", *lines, ""])
