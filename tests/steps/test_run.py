@@ -24,7 +24,7 @@ FILES = {
     "counts.csv", "counts.parquet", "counts_wide.csv", "visits.h5ad", "linked.h5mu", "link_report.csv", "model.csv",
     "model_percent.csv", "changed_subjects.csv",
     "checks.csv", "gates.csv", "drift.csv", "review.csv", "quality.csv", "trial_table.csv", "trial_table.parquet",
-    "trial_table.xlsx", "serum.h5ad", "serum_model.csv", "correlations.csv",
+    "trial_table.xlsx", "serum.h5ad", "serum_model.csv", "correlations.csv", "cells_and_cytokines.csv",
     "overrides.csv",
     "failures.csv", "paths.csv", "missing_visits.csv", "missing_populations.csv", "manifest.json", "report.html",
     "tubes", "learnt", "outcomes", "il2cyto.log", ".il2cyto", "audit.jsonl",

@@ -37,6 +37,7 @@ Cells = Mapping[tuple[str, ...], Mapping[str, Any]]
 NOT_RANDOMISED: Final = (
     "The arms were not randomised: a difference between them may have causes other than the treatment."
 )
+_MOST_REASONS: Final = 6
 _FAMILY: Final = (
     "p (Holm): adjusted over the key comparisons of all registered outcomes of study.yaml, which are named there "
     "before the data are read."
@@ -69,12 +70,34 @@ def print_outcome(
     notes = [
         f"Population: all {len(people.subjects)} subjects of the study ({counts}). {arms}.",
         *notes,
+        *_reasons(table),
         *([_FAMILY] if (table["family"] != "").any() else []),
         NOT_RANDOMISED,
     ]
     role = "registered" if outcome.registered else "not of the registered family"
     subtitle = f"{study.title}: {outcome.role} outcome {outcome.id} ({role})"
     return Typeset(outcome.label, subtitle, tuple(columns), tuple(rows), tuple(notes))
+
+
+def _reasons(table: pd.DataFrame) -> list[str]:
+    """Say why numbers of the table are not estimable, each reason once with the rows that it stands for."""
+    lost = table[table["status"] != "estimated"]
+    told = lost.groupby("reason", sort=False).size()
+    shown = [f"{reason} ({n} of the rows)" for reason, n in told.items()][:_MOST_REASONS]
+    more = [f"{len(told) - len(shown)} further reasons stand in the tidy table"] if len(told) > len(shown) else []
+    return [f"Not estimable: {'; '.join([*shown, *more])}."] if shown else []
+
+
+def _short(code: str) -> str:
+    """A population by its name and strategy; the tidy table has the whole path.
+
+    Examples
+    --------
+    >>> _short("treg:singlets/live/CD4/Treg"), _short("IL-6")
+    ('Treg (treg)', 'IL-6')
+    """
+    strategy, found, path = code.partition(":")
+    return f"{path.rsplit('/', 1)[-1]} ({strategy})" if found else code
 
 
 def _index(table: pd.DataFrame) -> dict[tuple[str, ...], dict[str, Any]]:
@@ -204,7 +227,7 @@ def _changed(
     ]  # fmt: skip
     rows: list[tuple[str, ...]] = []
     for code, unit in dict.fromkeys(zip(table["parameter"], table["unit"], strict=True)):
-        rows.append((f"{code}, {unit}",))
+        rows.append((f"{_short(code)}, {unit}",))
         for visit in people.visits[1:]:
             cells = [labels.get(visit, visit)]
             for arm in people.arm_names:
@@ -216,8 +239,8 @@ def _changed(
                 cells += [_interval(row), _p(row), _holm(row), _interval(weighted), _p(weighted)]
             rows.append(tuple(cells))
     notes = [
-        f"Definition of change: {outcome.rule.name} ({outcome.id}.csv has the limits under `method`; "
-        f"{outcome.id}_subjects.csv has every subject).",
+        f"Definition of change: {outcome.rule.name}; {outcome.id}_subjects.csv has the ratio of every subject and its "
+        "limits.",
         "Shares: n of evaluable subjects, percent with exact 95 % limits (Clopper-Pearson). Differences in percentage "
         f"points at {labels.get(outcome.visit, outcome.visit)}: Newcombe's limits and Fisher's exact test, unadjusted; "
         "beside them with overlap weights of age, sex and diagnosis.",

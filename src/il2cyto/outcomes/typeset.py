@@ -31,12 +31,12 @@ class Typeset:
 
 
 _STYLE: Final = (
-    "body{font:15px/1.45 system-ui,sans-serif;color:#1b2733;margin:2rem auto;max-width:72rem;padding:0 1rem}"
+    "body{font:15px/1.45 system-ui,sans-serif;color:#1b2733;margin:2rem auto;max-width:96rem;padding:0 1rem}"
     "h1{font-size:1.3rem;margin:0}p.of{color:#5a6978;margin:.2rem 0 1rem}"
     "table{border-collapse:collapse;border-top:2px solid #1b2733;border-bottom:2px solid #1b2733;width:100%}"
     "th{text-align:left;border-bottom:1px solid #1b2733;vertical-align:bottom;padding:.35rem .6rem}"
     "td{padding:.25rem .6rem;vertical-align:top}td:not(:first-child),th:not(:first-child){text-align:right}"
-    "td:not(:first-child){white-space:nowrap}"
+    "td{white-space:nowrap}tr.over td{white-space:normal}"
     "tr.over td{font-weight:600;text-align:left;padding-top:.8rem;border-top:1px solid #d5dbe1}"
     "ol{color:#44505c;font-size:.85rem;padding-left:1.2rem}figure{margin:1.5rem 0}img{max-width:100%}"
     "div.wide{overflow-x:auto}@media print{body{margin:0;max-width:none}}"

@@ -1,4 +1,5 @@
-"""Pictures: the gates of a tube, one gate in many tubes, trajectories by arm, a forest plot, a map of correlations;
+"""Pictures: the gates of a tube, one gate in many tubes, trajectories by arm, a forest plot, a map and a network of
+correlations;
 courses, shifts and changes of subjects, the flow of subjects; the tree of a strategy.
 
 Functions draw with matplotlib's object interface: nothing is shown, saved or made current. Single pictures take
@@ -10,6 +11,7 @@ from il2cyto.pl.courses import courses
 from il2cyto.pl.flow import flow
 from il2cyto.pl.forest import forest
 from il2cyto.pl.gates import gate, gates
+from il2cyto.pl.network import network
 from il2cyto.pl.oddness import tube_oddness
 from il2cyto.pl.sheet import contact_sheet
 from il2cyto.pl.shift import shift
@@ -25,6 +27,7 @@ __all__ = [
     "forest",
     "gate",
     "gates",
+    "network",
     "shift",
     "trajectories",
     "trajectory",

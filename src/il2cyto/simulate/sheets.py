@@ -69,7 +69,7 @@ def _outcomes(plan: TrialPlan) -> str:
     written = {
         "STEROID": "kind: steroid, label: Average daily dose of steroid, role: primary, covariates: [AGE, DIAGNOSIS]",
         "IMMUNOSUPPRESSANTS": "kind: drugs, label: Immunosuppressants, role: primary",
-        "CELLS": "kind: changed, label: Subjects with a change of cells, populations: [Treg, Th17, NK]",
+        "CELLS": "kind: changed, label: Subjects with a change of cells, populations: [Treg, Th17, lympho/NK]",
         "CYTOKINES": f"kind: changed, label: Subjects with a change of cytokines, analytes: [{analytes}]",
         "SEROLOGY": "kind: laboratory, label: Complement and anti-dsDNA, tests: [C3, C4, ADSDNA], log: [ADSDNA]",
         "SLEDAI": "kind: score, label: SELENA-SLEDAI, score: SELENA-SLEDAI, diagnoses: [SLE]",

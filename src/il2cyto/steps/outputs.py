@@ -115,7 +115,11 @@ def _write_serum(out: Path, tables: Tables) -> None:
         write_anndata(tables.serum, out / "serum.h5ad")
     else:
         (out / "serum.h5ad").unlink(missing_ok=True)
-    for name, table in (("serum_model.csv", tables.serum_model), ("correlations.csv", tables.correlations)):
+    for name, table in (
+        ("serum_model.csv", tables.serum_model),
+        ("correlations.csv", tables.correlations),
+        ("cells_and_cytokines.csv", tables.together),
+    ):
         if table is not None:
             write_table(table, out / name)
         else:

@@ -60,6 +60,7 @@ class Tables:
     changed: pd.DataFrame
     serum_model: pd.DataFrame | None
     correlations: pd.DataFrame | None
+    together: pd.DataFrame | None
     outcomes: Outcomes
     findings: tuple[Finding, ...]
     failures: pd.DataFrame
@@ -241,7 +242,7 @@ def make_tables(study: Study, outcomes: Mapping[str, TubeOutcome], out: Path) ->
     )
     from il2cyto.derive import visit_table
     from il2cyto.linking import link
-    from il2cyto.models import change_from_baseline, changed_subjects, correlate
+    from il2cyto.models import cells_and_cytokines, change_from_baseline, changed_subjects, correlate
     from il2cyto.outcomes import make_outcomes
     from il2cyto.serum import read_serum
     from il2cyto.visits import build_visits
@@ -311,6 +312,7 @@ def make_tables(study: Study, outcomes: Mapping[str, TubeOutcome], out: Path) ->
     surplus = _surplus(study)
     over_visits = serum_model(study, sera) if sera is not None else None
     correlations = correlate(analysed, sera, populations=wanted) if sera is not None else None
+    together = cells_and_cytokines(analysed, sera, populations=wanted) if sera is not None else None
     told = make_outcomes(study, days, analysed, sera, baseline)
     findings = (
         *find_failures(study, outcomes, facts, surplus),
@@ -324,7 +326,7 @@ def make_tables(study: Study, outcomes: Mapping[str, TubeOutcome], out: Path) ->
     gates = gate_positions(study, facts, days)
     tables = Tables(
         counts, wide, chosen, checks, trial, visits, serum, assay, linked, model, model_percent, changed,
-        over_visits, correlations, told, findings, failures, paths, missing, lacking,
+        over_visits, correlations, together, told, findings, failures, paths, missing, lacking,
         gates, drift_of(gates), queue_of(study, counts), quality,
         normalised, normalisation_table(study),
     )  # fmt: skip
