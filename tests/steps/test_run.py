@@ -22,7 +22,7 @@ from il2cyto.study import read_study
 
 FILES = {
     "counts.csv", "counts.parquet", "counts_wide.csv", "visits.h5ad", "linked.h5mu", "link_report.csv", "model.csv",
-    "model_percent.csv", "changed_subjects.csv",
+    "model_percent.csv", "changed_subjects.csv", "shifts.csv",
     "checks.csv", "gates.csv", "drift.csv", "review.csv", "quality.csv", "trial_table.csv", "trial_table.parquet",
     "trial_table.xlsx", "serum.h5ad", "serum_model.csv", "correlations.csv", "cells_and_cytokines.csv",
     "overrides.csv",

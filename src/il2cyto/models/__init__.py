@@ -4,6 +4,7 @@ from il2cyto.models.change import CHANGE, DIFFERENCE, MODEL_COLUMNS, change_from
 from il2cyto.models.changed import CHANGED_COLUMNS, changed_subjects
 from il2cyto.models.correlation import CORRELATION_COLUMNS, correlate, within_subjects
 from il2cyto.models.serum import SERUM_MODEL_COLUMNS, serum_over_visits
+from il2cyto.models.shifts import SHIFT_COLUMNS, range_shifts
 from il2cyto.models.together import TOGETHER_COLUMNS, cells_and_cytokines
 
 __all__ = [
@@ -13,12 +14,14 @@ __all__ = [
     "DIFFERENCE",
     "MODEL_COLUMNS",
     "SERUM_MODEL_COLUMNS",
+    "SHIFT_COLUMNS",
     "TOGETHER_COLUMNS",
     "cells_and_cytokines",
     "change_from_baseline",
     "changed_subjects",
     "correlate",
     "populations_left_out",
+    "range_shifts",
     "serum_over_visits",
     "within_subjects",
 ]

@@ -95,7 +95,7 @@ def cells_and_cytokines(
     serum
         From `il2cyto.serum.read_serum`; rows with the keys of `visits` are used.
     populations
-        As for `il2cyto.models.change_from_baseline`.
+        As for `il2cyto.models.change_from_baseline`; those without cells/µL at any visit are not in the table.
     keep
         Features of each block that a component keeps, at most `MOST_KEPT`; all where a block has no more.
     n_components, n_permutations, n_bootstraps, seed
@@ -132,7 +132,8 @@ def cells_and_cytokines(
     known = set(serum.obs_names)
     shared = [name for name in visits.obs_names if name in known]
     cells, measured = visits[shared], serum[shared]
-    first = _populations(cells, choose_populations(visits, populations))
+    measured_at_all = np.asarray(~np.isnan(np.asarray(visits.X, dtype=np.float64)).all(axis=0))
+    first = _populations(cells, [j for j in choose_populations(visits, populations) if measured_at_all[j]])
     second = _analytes(measured, codes_of_flag(serum, "drug"))
     reasons = _left_out([*first, *second], len(first))
     lists = (first, second), (reasons[: len(first)], reasons[len(first) :])

@@ -1,7 +1,8 @@
-"""The serum of a study that models take, and its model over visits."""
+"""The models of a study: what each is given, and the files that hold their tables."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from il2cyto.study.model import Study
@@ -11,15 +12,97 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
 
-def serum_model(study: Study, serum: AnnData) -> pd.DataFrame:
-    """Model the serum values of `analysed_serum` by arms and visits; see `il2cyto.models.serum_over_visits`."""
-    from il2cyto.models import serum_over_visits
+@dataclass(frozen=True)
+class Models:
+    """Tables of the models of a study; those of serum are ``None`` without serum."""
 
-    known_visits, known_arms = set(serum.obs["AVISIT"]), set(serum.obs["ARM"])
-    return serum_over_visits(
-        serum,
-        baseline=study.baseline if study.baseline in known_visits else None,
-        reference_arm=study.reference_arm if study.reference_arm in known_arms else None,
+    change: pd.DataFrame
+    percent: pd.DataFrame
+    changed: pd.DataFrame
+    shifts: pd.DataFrame
+    serum: pd.DataFrame | None
+    correlations: pd.DataFrame | None
+    together: pd.DataFrame | None
+
+    def files(self) -> dict[str, pd.DataFrame | None]:
+        """Return each table by the name of its file."""
+        return {
+            "model.csv": self.change,
+            "model_percent.csv": self.percent,
+            "changed_subjects.csv": self.changed,
+            "shifts.csv": self.shifts,
+            "serum_model.csv": self.serum,
+            "correlations.csv": self.correlations,
+            "cells_and_cytokines.csv": self.together,
+        }
+
+
+def fit_models(study: Study, analysed: AnnData, sera: AnnData | None, trial: pd.DataFrame) -> Models:
+    """Fit every model.
+
+    Parameters
+    ----------
+    study
+        Baseline, reference arm, and what is modelled.
+    analysed
+        Visits of the per-visit analysis.
+    sera
+        From `analysed_serum`, ``None`` without serum.
+    trial
+        From `il2cyto.counts.trial_table`.
+    """
+    from il2cyto.models import (
+        cells_and_cytokines,
+        change_from_baseline,
+        changed_subjects,
+        correlate,
+        range_shifts,
+        serum_over_visits,
+    )
+
+    # a study that has begun may lack them still; a model without them says what it lacks
+    baseline, reference = _known(study, analysed)
+    wanted = study.model_populations or None
+    change, percent = (
+        change_from_baseline(
+            analysed,
+            baseline=baseline,
+            reference_arm=reference,
+            populations=wanted,
+            covariates=study.model_covariates,
+            percent=percent,
+        )
+        for percent in (False, True)
+    )
+    changed = changed_subjects(
+        analysed,
+        sera,
+        baseline=baseline,
+        reference_arm=reference,
+        rules=study.changes.rules,
+        cv=study.changes.cv,
+        populations=wanted,
+    )
+    shifts = range_shifts(trial, study.baseline)
+    if sera is None:
+        return Models(change, percent, changed, shifts, None, None, None)
+    of_serum, other = _known(study, sera)
+    return Models(
+        change,
+        percent,
+        changed,
+        shifts,
+        serum_over_visits(sera, baseline=of_serum, reference_arm=other),
+        correlate(analysed, sera, populations=wanted),
+        cells_and_cytokines(analysed, sera, populations=wanted),
+    )
+
+
+def _known(study: Study, data: AnnData) -> tuple[str | None, str | None]:
+    """Baseline visit and reference arm of a study, ``None`` where nobody has them."""
+    return (
+        study.baseline if study.baseline in set(data.obs["AVISIT"]) else None,
+        study.reference_arm if study.reference_arm in set(data.obs["ARM"]) else None,
     )
 
 

@@ -70,9 +70,11 @@ def write_outputs(
     write_table(tables.missing, out / "missing_visits.csv")
     write_table(override_table(study), out / "overrides.csv")
     write_table(tables.missing_populations, out / "missing_populations.csv")
-    write_table(tables.model, out / "model.csv")
-    write_table(tables.model_percent, out / "model_percent.csv")
-    write_table(tables.changed, out / "changed_subjects.csv")
+    for name, table in tables.models.files().items():
+        if table is not None:
+            write_table(table, out / name)
+        else:
+            (out / name).unlink(missing_ok=True)
     write_table(tables.checks, out / "checks.csv")
     write_table(tables.quality, out / "quality.csv")
     write_table(tables.gates, out / "gates.csv")
@@ -93,7 +95,7 @@ def write_outputs(
         for name in ("linked.h5mu", "link_report.csv"):
             (out / name).unlink(missing_ok=True)
     _write_serum(out, tables)
-    write_outcomes(out, study, tables.outcomes, tables.model)
+    write_outcomes(out, study, tables.outcomes, tables.models.change)
     write_report(report_inputs(out, study, tables, manifest), out / "report.html")
     whole = {**manifest, "outputs": _hashes(out)}
     whole |= seal(whole) if seal is not None else {}
@@ -115,15 +117,6 @@ def _write_serum(out: Path, tables: Tables) -> None:
         write_anndata(tables.serum, out / "serum.h5ad")
     else:
         (out / "serum.h5ad").unlink(missing_ok=True)
-    for name, table in (
-        ("serum_model.csv", tables.serum_model),
-        ("correlations.csv", tables.correlations),
-        ("cells_and_cytokines.csv", tables.together),
-    ):
-        if table is not None:
-            write_table(table, out / name)
-        else:
-            (out / name).unlink(missing_ok=True)
     assay = tables.assay.assay if tables.assay is not None else None
     if assay is not None:
         write_assay(assay, out)

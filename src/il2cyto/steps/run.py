@@ -20,7 +20,7 @@ from il2cyto.steps.journal import journal
 from il2cyto.steps.key import RESULT_FORMAT, code_sha256
 from il2cyto.steps.learn import learn_study, with_learnt
 from il2cyto.steps.missing import TUBE_FAILED, flag_lost_repeats, missing_populations
-from il2cyto.steps.models import analysed_serum, serum_model
+from il2cyto.steps.models import Models, analysed_serum, fit_models
 from il2cyto.steps.normalised import normalisation_table, normalised_counts, normalised_populations
 from il2cyto.steps.qualitytable import quality_findings, quality_table, with_quality
 from il2cyto.steps.results import discard, read_result
@@ -55,12 +55,7 @@ class Tables:
     serum: AnnData | None
     assay: StudyAssay | None
     linked: Any
-    model: pd.DataFrame
-    model_percent: pd.DataFrame
-    changed: pd.DataFrame
-    serum_model: pd.DataFrame | None
-    correlations: pd.DataFrame | None
-    together: pd.DataFrame | None
+    models: Models
     outcomes: Outcomes
     findings: tuple[Finding, ...]
     failures: pd.DataFrame
@@ -242,7 +237,6 @@ def make_tables(study: Study, outcomes: Mapping[str, TubeOutcome], out: Path) ->
     )
     from il2cyto.derive import visit_table
     from il2cyto.linking import link
-    from il2cyto.models import cells_and_cytokines, change_from_baseline, changed_subjects, correlate
     from il2cyto.outcomes import make_outcomes
     from il2cyto.serum import read_serum
     from il2cyto.visits import build_visits
@@ -284,35 +278,10 @@ def make_tables(study: Study, outcomes: Mapping[str, TubeOutcome], out: Path) ->
     linked = link(visits, serum, max_days_apart=apart) if serum is not None else None
     # what stands apart from the per-visit analysis is in every table, and in no model
     analysed = visits[(visits.obs["ANL01FL"] == "Y").to_numpy()].copy()
-    # a study that has begun may lack them still; a model without them says what it lacks
-    baseline = study.baseline if study.baseline in set(analysed.obs["AVISIT"]) else None
-    reference = study.reference_arm if study.reference_arm in set(analysed.obs["ARM"]) else None
-    wanted = study.model_populations or None
-    model, model_percent = (
-        change_from_baseline(
-            analysed,
-            baseline=baseline,
-            reference_arm=reference,
-            populations=wanted,
-            covariates=study.model_covariates,
-            percent=percent,
-        )
-        for percent in (False, True)
-    )
     sera = analysed_serum(study, serum, visits) if serum is not None else None
-    changed = changed_subjects(
-        analysed,
-        sera,
-        baseline=baseline,
-        reference_arm=reference,
-        rules=study.changes.rules,
-        cv=study.changes.cv,
-        populations=wanted,
-    )
+    # a study that has begun may lack it still; what is told without it says so
+    baseline = study.baseline if study.baseline in set(analysed.obs["AVISIT"]) else None
     surplus = _surplus(study)
-    over_visits = serum_model(study, sera) if sera is not None else None
-    correlations = correlate(analysed, sera, populations=wanted) if sera is not None else None
-    together = cells_and_cytokines(analysed, sera, populations=wanted) if sera is not None else None
     told = make_outcomes(study, days, analysed, sera, baseline)
     findings = (
         *find_failures(study, outcomes, facts, surplus),
@@ -325,9 +294,8 @@ def make_tables(study: Study, outcomes: Mapping[str, TubeOutcome], out: Path) ->
     wide = wide_table(counts)
     gates = gate_positions(study, facts, days)
     tables = Tables(
-        counts, wide, chosen, checks, trial, visits, serum, assay, linked, model, model_percent, changed,
-        over_visits, correlations, together, told, findings, failures, paths, missing, lacking,
-        gates, drift_of(gates), queue_of(study, counts), quality,
+        counts, wide, chosen, checks, trial, visits, serum, assay, linked, fit_models(study, analysed, sera, trial),
+        told, findings, failures, paths, missing, lacking, gates, drift_of(gates), queue_of(study, counts), quality,
         normalised, normalisation_table(study),
     )  # fmt: skip
     return tables, manifest
