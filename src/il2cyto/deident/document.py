@@ -93,6 +93,8 @@ def clean_document(
         model["populations"] = [_population(name, names, changes) for name in document.model_populations]
     if document.model_covariates:
         model["covariates"] = list(document.model_covariates)
+    if document.model_weights is not None:
+        model["weights"] = document.model_weights
     if model:
         content["model"] = model
     if "changes" in document.keys:

@@ -124,7 +124,7 @@ def change_from_baseline(
         else f"there is no visit after {baseline}"
     )
     rows: list[dict[str, Any]] = []
-    adjusted = _covariates(visits.obs, layout, covariates)
+    adjusted = covariates_at_baseline(visits.obs, layout, covariates)
     measured = np.asarray(visits.layers["percent_parent"] if percent else visits.X)
     for column in choose_populations(visits, populations):
         if np.isnan(measured[:, column]).all():
@@ -145,8 +145,14 @@ def change_from_baseline(
     return typed.rename(columns={"ratio_to_baseline": "odds_ratio_to_baseline"}) if percent else typed
 
 
-def _covariates(obs: pd.DataFrame, layout: Layout, names: Sequence[str]) -> Covariates:
-    """Covariates of the subjects at baseline: numbers as such, texts as classes less the first."""
+def covariates_at_baseline(obs: pd.DataFrame, layout: Layout, names: Sequence[str]) -> Covariates:
+    """Return covariates of the subjects at baseline: numbers as such, texts as classes less the first.
+
+    Raises
+    ------
+    ParameterError
+        If `obs` has no such column.
+    """
     columns: list[NDArray[np.float64]] = []
     for name in names:
         if name not in obs:

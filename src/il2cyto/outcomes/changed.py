@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from il2cyto.counts.tree import matches
+from il2cyto.errors import did_you_mean
 from il2cyto.keys import NOT_ESTIMABLE
 from il2cyto.models.changed import ABSENT, DOWN, UNDETERMINED, UP, Pairs, pairs_of, steps_of
 from il2cyto.models.exact import sign_test
@@ -48,8 +49,12 @@ def changed_rows(
     subjects: list[tuple[object, ...]] = []
     names = ["subject", "arm", "visit", "parameter", "unit", "ratio", "ratio_up", "ratio_down", "counts_as"]
     if baseline is not None:
-        populations = outcome.populations or None
-        for about, pairs in pairs_of(visits, serum, baseline, people.reference, populations):
+        paths = [str(path) for path in visits.var["population"]]
+        known = [name for name in outcome.populations if any(matches(path, name) for path in paths)]
+        analytes = set() if serum is None else set(map(str, serum.var_names))
+        rows += _unknown(outcome, people, set(outcome.populations) - set(known), visits.var["name"], "population")
+        rows += _unknown(outcome, people, set(outcome.analytes) - analytes, analytes, "analyte")
+        for about, pairs in pairs_of(visits, serum, baseline, people.reference, known):
             wanted = (
                 about["name"] in outcome.analytes
                 if not about["strategy"]
@@ -58,6 +63,17 @@ def changed_rows(
             if wanted:
                 rows += _parameter(study, people, outcome, about, pairs, subjects)
     return rows, pd.DataFrame(subjects, columns=names)
+
+
+def _unknown(outcome: Outcome, people: People, names: Iterable[str], known: Iterable[str], what: str) -> Iterator[Row]:
+    """Say of every name that nothing has it: an outcome that nobody measured is told, not lost."""
+    for name in sorted(names):
+        nothing = np.zeros((len(people.subjects), 1))
+        measure = Measure(name, name, "", nothing, nothing.astype(np.int8))
+        hint = did_you_mean(name, sorted(set(map(str, known))))
+        made = row(outcome.id, measure, SHARE, status=NOT_ESTIMABLE, reason=f"no {what} is called {name!r}{hint}")
+        # it belongs to the family that was fixed before the data
+        yield made | {"family": "registered" if outcome.registered else ""}
 
 
 def _parameter(

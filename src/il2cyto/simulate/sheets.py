@@ -78,7 +78,7 @@ def _outcomes(plan: TrialPlan) -> str:
         "ORGANS": "kind: laboratory, label: Kidneys and liver, role: exploratory, tests: [EGFR, ALT, EOS]",
     }
     lines = [f"  {name}: {{{keys}, visit: {last}}}" for name, keys in written.items()]
-    return "\n".join(["outcomes:", *lines, ""])
+    return "\n".join(["outcomes:", *lines, "model: {weights: overlap}", ""])
 
 
 def samples_sheet(plan: TrialPlan) -> pd.DataFrame:

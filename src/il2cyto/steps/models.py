@@ -14,26 +14,30 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Models:
-    """Tables of the models of a study; those of serum are ``None`` without serum."""
+    """Tables of the models of a study; ``None`` without serum, or where nobody asks for it."""
 
     change: pd.DataFrame
     percent: pd.DataFrame
+    weighted: pd.DataFrame | None
     changed: pd.DataFrame
     shifts: pd.DataFrame
     serum: pd.DataFrame | None
     correlations: pd.DataFrame | None
     together: pd.DataFrame | None
+    joint: pd.DataFrame | None
 
     def files(self) -> dict[str, pd.DataFrame | None]:
         """Return each table by the name of its file."""
         return {
             "model.csv": self.change,
             "model_percent.csv": self.percent,
+            "model_overlap.csv": self.weighted,
             "changed_subjects.csv": self.changed,
             "shifts.csv": self.shifts,
             "serum_model.csv": self.serum,
             "correlations.csv": self.correlations,
             "cells_and_cytokines.csv": self.together,
+            "model_joint.csv": self.joint,
         }
 
 
@@ -54,8 +58,10 @@ def fit_models(study: Study, analysed: AnnData, sera: AnnData | None, trial: pd.
     from il2cyto.models import (
         cells_and_cytokines,
         change_from_baseline,
+        change_with_overlap_weights,
         changed_subjects,
         correlate,
+        joint_over_visits,
         range_shifts,
         serum_over_visits,
     )
@@ -74,6 +80,9 @@ def fit_models(study: Study, analysed: AnnData, sera: AnnData | None, trial: pd.
         )
         for percent in (False, True)
     )
+    weighted = None
+    if study.model_weights is not None:
+        weighted = change_with_overlap_weights(analysed, baseline=baseline, reference_arm=reference, populations=wanted)
     changed = changed_subjects(
         analysed,
         sera,
@@ -85,17 +94,29 @@ def fit_models(study: Study, analysed: AnnData, sera: AnnData | None, trial: pd.
     )
     shifts = range_shifts(trial, study.baseline)
     if sera is None:
-        return Models(change, percent, changed, shifts, None, None, None)
+        return Models(change, percent, weighted, changed, shifts, None, None, None, None)
+    # a fit per pair takes about a second, so that only populations that the study names are paired with every analyte
+    named = wanted or tuple(
+        dict.fromkeys(name for one in study.outcomes for name in one.populations if _has(analysed, name))
+    )
     of_serum, other = _known(study, sera)
     return Models(
         change,
         percent,
+        weighted,
         changed,
         shifts,
         serum_over_visits(sera, baseline=of_serum, reference_arm=other),
         correlate(analysed, sera, populations=wanted),
         cells_and_cytokines(analysed, sera, populations=wanted),
+        joint_over_visits(analysed, sera, populations=named) if named else None,
     )
+
+
+def _has(visits: AnnData, name: str) -> bool:
+    from il2cyto.counts.tree import matches
+
+    return any(matches(str(path), name) for path in visits.var["population"])
 
 
 def _known(study: Study, data: AnnData) -> tuple[str | None, str | None]:

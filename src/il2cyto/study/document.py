@@ -38,7 +38,8 @@ VISIT = (("label", "number"), ("baseline", "target_day", "window", "max_dsld"))
 ASSIGNMENTS = ("nominal", "windows")
 LIMITS = ("lloq_events", "lod_events", "min_beads")
 ERRORS = ("cv_pipetting", "cv_lot", "cv_volume", "cv_alc", "cv_wbc")
-MODEL = ("populations", "covariates")
+MODEL = ("populations", "covariates", "weights")
+WEIGHTS = ("overlap",)
 GATES = ("learn",)
 SHEETS = ("samples", "dosing", "serum", "controls", "wells", "conmeds", "vitals", "labs", "scores", "ae")
 
@@ -74,6 +75,7 @@ class Document:
     styles: dict[str, SheetStyle]
     model_populations: tuple[str, ...]
     model_covariates: tuple[str, ...]
+    model_weights: str | None
     treatments: tuple[str, ...]
     treatments_line: int | None
     words: tuple[str, ...]
@@ -114,7 +116,7 @@ def read_document(
     visits = _visits(reader, top["visits"]) if "visits" in top else {}
     arms = _arms(reader, top["arms"], visits) if "arms" in top else {}
     tubes = read_tubes(reader, top["tubes"], roots) if "tubes" in top else {}
-    model = _model(reader, top["model"]) if "model" in top else ((), ())
+    model = _model(reader, top["model"]) if "model" in top else ((), (), None)
     texts = {key: reader.text(top[key], key) if key in top else None for key in ("title", "registry", "description")}
     return Document(
         id=_known(reader.identifier(top["study"], "study") if "study" in top else None, ""),
@@ -140,6 +142,7 @@ def read_document(
         styles=read_styles(reader, top["sheets"], columns or dict.fromkeys(SHEETS, ())) if "sheets" in top else {},
         model_populations=model[0],
         model_covariates=model[1],
+        model_weights=model[2],
         treatments=reader.items(top["treatments"], "treatments", reader.text) if "treatments" in top else (),
         treatments_line=top["treatments"].line if "treatments" in top else None,
         words=reader.items(top["words"], "words", reader.text) if "words" in top else (),
@@ -284,17 +287,18 @@ def _errors(reader: FieldReader, node: Node) -> ErrorModel:
     return ErrorModel(**{key: value for key, value in read.items() if value is not None})
 
 
-def _model(reader: FieldReader, node: Node) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the populations that are modelled and what models adjust for."""
+def _model(reader: FieldReader, node: Node) -> tuple[tuple[str, ...], tuple[str, ...], str | None]:
+    """Return the populations that are modelled, what models adjust for, and weights of a further comparison."""
     given = reader.section(node, "model", (), MODEL)
     populations = reader.items(given["populations"], "model.populations", reader.text) if "populations" in given else ()
+    weights = reader.choice(given["weights"], "model.weights", WEIGHTS) if "weights" in given else None
     if "covariates" not in given:
-        return populations, ()
+        return populations, (), weights
 
     def covariate(item: Node, where: str) -> str | None:
         return reader.choice(item, where, COVARIATES)
 
-    return populations, reader.items(given["covariates"], "model.covariates", covariate)
+    return populations, reader.items(given["covariates"], "model.covariates", covariate), weights
 
 
 def _learn(reader: FieldReader, node: Node) -> bool:

@@ -316,6 +316,8 @@ class Study:
         Populations to be modelled; empty means all.
     model_covariates
         Columns of the visits that models adjust for besides the baseline.
+    model_weights
+        ``overlap`` where the change of cells is compared with overlap weights besides.
     words
         Diagnoses, analytes and units that results may carry as the sheets write them, besides those of common lists.
     miflowcyt
@@ -380,6 +382,7 @@ class Study:
     wells: tuple[WellRow, ...] = ()
     clinic: Clinic = field(default_factory=Clinic)
     outcomes: tuple[Outcome, ...] = ()
+    model_weights: str | None = None
 
     @property
     def baseline(self) -> str | None:

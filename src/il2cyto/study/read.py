@@ -230,4 +230,5 @@ def _study(
         wells=parts.wells,
         clinic=parts.clinic,
         outcomes=document.outcomes,
+        model_weights=document.model_weights,
     )
