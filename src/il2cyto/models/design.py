@@ -144,7 +144,7 @@ def fit_response(
             by_visit.shape[2],
             found.contrast,
             int(known.sum()),
-            f"{MMRM if several else ANCOVA}: {terms.change} ~ {right}; {found.name}; {_caveat(covariates)}",
+            f"{MMRM if several else ANCOVA}: {terms.change} ~ {right}; {found.name}; {caveat(covariates)}",
             found.name,
             warnings="; ".join(found.passed),
         )
@@ -188,12 +188,13 @@ def _random_intercept(
     return ChangeModel(
         columns, design.shape[1], lambda weights: _contrast(fit, weights, df), len(y),
         f"{fit.method}: {words.change} ~ {' + '.join([factors or '1', *terms])}; t with between-subject df; "
-        f"{_caveat(covariates)}",
+        f"{caveat(covariates)}",
         RANDOM_INTERCEPT if fit.method == MIXED else INDEPENDENT, note=fit.note, warnings="; ".join(passed),
     )  # fmt: skip
 
 
-def _caveat(covariates: Covariates) -> str:
+def caveat(covariates: Covariates) -> str:
+    """Say that the arms were not randomised, and what the comparison is adjusted for."""
     if not covariates.names:
         return "non-randomised comparison adjusted for baseline only"
     return f"non-randomised comparison adjusted for baseline and {', '.join(covariates.names)}"
