@@ -3,6 +3,7 @@
 from il2cyto.models.change import CHANGE, DIFFERENCE, MODEL_COLUMNS, change_from_baseline, populations_left_out
 from il2cyto.models.changed import CHANGED_COLUMNS, changed_subjects
 from il2cyto.models.correlation import CORRELATION_COLUMNS, correlate, within_subjects
+from il2cyto.models.events import EVENTS_COLUMNS, events_over_visits
 from il2cyto.models.joint import JOINT_COLUMNS, joint_over_visits
 from il2cyto.models.serum import SERUM_MODEL_COLUMNS, serum_over_visits
 from il2cyto.models.shifts import SHIFT_COLUMNS, range_shifts
@@ -14,6 +15,7 @@ __all__ = [
     "CHANGED_COLUMNS",
     "CORRELATION_COLUMNS",
     "DIFFERENCE",
+    "EVENTS_COLUMNS",
     "JOINT_COLUMNS",
     "MODEL_COLUMNS",
     "OVERLAP_COLUMNS",
@@ -25,6 +27,7 @@ __all__ = [
     "change_with_overlap_weights",
     "changed_subjects",
     "correlate",
+    "events_over_visits",
     "joint_over_visits",
     "populations_left_out",
     "range_shifts",

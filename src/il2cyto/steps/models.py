@@ -18,6 +18,7 @@ class Models:
 
     change: pd.DataFrame
     percent: pd.DataFrame
+    events: pd.DataFrame
     weighted: pd.DataFrame | None
     changed: pd.DataFrame
     shifts: pd.DataFrame
@@ -31,6 +32,7 @@ class Models:
         return {
             "model.csv": self.change,
             "model_percent.csv": self.percent,
+            "model_events.csv": self.events,
             "model_overlap.csv": self.weighted,
             "changed_subjects.csv": self.changed,
             "shifts.csv": self.shifts,
@@ -61,6 +63,7 @@ def fit_models(study: Study, analysed: AnnData, sera: AnnData | None, trial: pd.
         change_with_overlap_weights,
         changed_subjects,
         correlate,
+        events_over_visits,
         joint_over_visits,
         range_shifts,
         serum_over_visits,
@@ -80,6 +83,13 @@ def fit_models(study: Study, analysed: AnnData, sera: AnnData | None, trial: pd.
         )
         for percent in (False, True)
     )
+    events = events_over_visits(
+        analysed,
+        baseline=baseline,
+        reference_arm=reference,
+        populations=wanted,
+        covariates=study.model_covariates,
+    )
     weighted = None
     if study.model_weights is not None:
         weighted = change_with_overlap_weights(analysed, baseline=baseline, reference_arm=reference, populations=wanted)
@@ -94,7 +104,7 @@ def fit_models(study: Study, analysed: AnnData, sera: AnnData | None, trial: pd.
     )
     shifts = range_shifts(trial, study.baseline)
     if sera is None:
-        return Models(change, percent, weighted, changed, shifts, None, None, None, None)
+        return Models(change, percent, events, weighted, changed, shifts, None, None, None, None)
     # a fit per pair takes about a second, so that only populations that the study names are paired with every analyte
     named = wanted or tuple(
         dict.fromkeys(name for one in study.outcomes for name in one.populations if _has(analysed, name))
@@ -103,6 +113,7 @@ def fit_models(study: Study, analysed: AnnData, sera: AnnData | None, trial: pd.
     return Models(
         change,
         percent,
+        events,
         weighted,
         changed,
         shifts,
