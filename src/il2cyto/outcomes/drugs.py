@@ -115,7 +115,8 @@ def drug_measures(study: Study, people: People, outcome: Outcome) -> list[Measur
     """Measure each drug of a group for itself; they are never added to each other.
 
     Each drug in mg/m²/day, in percent of a subject's own baseline dose, and as stopped, reduced, unchanged, increased
-    or started; and the number of drugs that a subject takes.
+    or started; and the number of drugs that a subject takes, which is the key: which drugs there are follows from the
+    data, and a family of comparisons that is fixed before them cannot.
     """
     body = body_of(study, people, outcome.surface)
     shape = body.weight_kg.shape
@@ -142,7 +143,7 @@ def drug_measures(study: Study, people: People, outcome: Outcome) -> list[Measur
         users = np.asarray((doses > 0).any(axis=1))
         used = np.where(users[:, None], doses / body.surface_m2, np.nan)
         about = (window, "subjects who took it at baseline or later", *notes)
-        measures.append(Measure(f"{code}M2", drug.capitalize(), "mg/m2/day", used, zeros, notes=about))
+        measures.append(Measure(f"{code}M2", drug.capitalize(), "mg/m2/day", used, zeros, key=False, notes=about))
         with np.errstate(divide="ignore", invalid="ignore"):
             share = np.where(doses[:, :1] > 0, 100 * doses / doses[:, :1], np.nan)
         measures.append(
@@ -155,7 +156,7 @@ def drug_measures(study: Study, people: People, outcome: Outcome) -> list[Measur
     if taken:
         every = np.stack(list(taken.values()))
         number = np.where(np.isnan(every).any(axis=0), np.nan, (every > 0).sum(axis=0))
-        measures.append(Measure("NDRUGS", "Number of drugs", "drugs", number, zeros, key=False, notes=(window, *notes)))
+        measures.append(Measure("NDRUGS", "Number of drugs", "drugs", number, zeros, notes=(window, *notes)))
     return measures
 
 
@@ -178,6 +179,8 @@ def _course(doses: Floats) -> NDArray[np.str_]:
     found[taken & (ratio < 1 - _SAME)] = REDUCED
     found[taken & (ratio > 1 + _SAME)] = INCREASED
     found[taken & (np.abs(ratio - 1) <= _SAME)] = UNCHANGED
+    # nothing has become of a dose at baseline
+    found[:, 0] = ""
     return found
 
 

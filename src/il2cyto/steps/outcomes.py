@@ -114,11 +114,10 @@ def _pictures(
         return
     for one in result.measures:
         mine = values[values["parameter"] == one.code]
-        if mine.empty or not (one.key or one.classes is not None):
+        if mine.empty:
             continue
         title = f"{outcome.label}: {one.label}"
-        # each drug has few subjects; what became of its dose is told by the shift
-        if one.key and outcome.kind != kinds.DRUGS:
+        if one.key:
             shown = mine.assign(limit=mine["censor"] != 0)
             figure = courses(
                 shown, visits=people.visits, arms=people.arm_names, unit=one.unit, title=title,
