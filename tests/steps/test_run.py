@@ -25,7 +25,7 @@ FILES = {
     "model_percent.csv", "changed_subjects.csv", "shifts.csv",
     "checks.csv", "gates.csv", "drift.csv", "review.csv", "quality.csv", "trial_table.csv", "trial_table.parquet",
     "trial_table.xlsx", "serum.h5ad", "serum_model.csv", "correlations.csv", "cells_and_cytokines.csv",
-    "model_joint.csv", "model_overlap.csv", "model_events.csv",
+    "model_joint.csv", "model_overlap.csv", "model_events.csv", "turnover.csv", "dose_timing.csv",
     "overrides.csv",
     "failures.csv", "paths.csv", "missing_visits.csv", "missing_populations.csv", "manifest.json", "report.html",
     "tubes", "learnt", "outcomes", "il2cyto.log", ".il2cyto", "audit.jsonl",

@@ -15,9 +15,8 @@ from il2cyto.derive.surface import body_surface_m2
 from il2cyto.outcomes.measure import Floats, Measure
 from il2cyto.outcomes.people import People, placed
 from il2cyto.study.model import Study
-from il2cyto.study.outcomes import Outcome
+from il2cyto.study.outcomes import STEROID, Outcome
 
-STEROID_GROUP: Final = "steroid"
 #: mg of prednisone a day up to which a dose is called low.
 LOW_MG: Final = 7.5
 #: Share by which a dose must differ from that at baseline to be called reduced or increased.
@@ -56,9 +55,9 @@ def steroid_measures(study: Study, people: People, outcome: Outcome) -> list[Mea
     body = body_of(study, people, outcome.surface)
     shape = body.weight_kg.shape
     daily, whole, cumulative = (np.full(shape, np.nan) for _ in range(3))
-    notes = _notes(study, STEROID_GROUP)
+    notes = _notes(study, STEROID)
     for i, subject in enumerate(people.subjects):
-        mine = prescriptions(study, subject, STEROID_GROUP)
+        mine = prescriptions(study, subject, STEROID)
         for j, visit in enumerate(people.visits):
             day = people.dates.get((subject, visit))
             if day is None:

@@ -1,6 +1,6 @@
 """Pictures: the gates of a tube, one gate in many tubes, trajectories by arm, a forest plot, a map and a network of
 correlations;
-courses, shifts and changes of subjects, the flow of subjects; the tree of a strategy.
+courses, shifts and changes of subjects, the flow of subjects, a course under doses; the tree of a strategy.
 
 Functions draw with matplotlib's object interface: nothing is shown, saved or made current. Single pictures take
 ``ax=``; pictures of several panels make their own figure. `tree` alone gives the text of an SVG file.
@@ -17,6 +17,7 @@ from il2cyto.pl.sheet import contact_sheet
 from il2cyto.pl.shift import shift
 from il2cyto.pl.trajectories import trajectories, trajectory
 from il2cyto.pl.tree import tree
+from il2cyto.pl.turnover import turnover
 from il2cyto.pl.waterfall import waterfall
 
 __all__ = [
@@ -33,5 +34,6 @@ __all__ = [
     "trajectory",
     "tree",
     "tube_oddness",
+    "turnover",
     "waterfall",
 ]

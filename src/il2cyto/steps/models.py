@@ -11,10 +11,15 @@ if TYPE_CHECKING:
     import pandas as pd
     from anndata import AnnData
 
+    from il2cyto.models import TurnoverCurve
+
 
 @dataclass(frozen=True)
 class Models:
-    """Tables of the models of a study; ``None`` without serum, or where nobody asks for it."""
+    """Tables of the models of a study; ``None`` without serum or doses, or where nobody asks for it.
+
+    `curves` are the courses under doses of the populations that the study names.
+    """
 
     change: pd.DataFrame
     percent: pd.DataFrame
@@ -22,6 +27,9 @@ class Models:
     weighted: pd.DataFrame | None
     changed: pd.DataFrame
     shifts: pd.DataFrame
+    turnover: pd.DataFrame | None
+    timing: pd.DataFrame | None
+    curves: tuple[TurnoverCurve, ...]
     serum: pd.DataFrame | None
     correlations: pd.DataFrame | None
     together: pd.DataFrame | None
@@ -36,6 +44,8 @@ class Models:
             "model_overlap.csv": self.weighted,
             "changed_subjects.csv": self.changed,
             "shifts.csv": self.shifts,
+            "turnover.csv": self.turnover,
+            "dose_timing.csv": self.timing,
             "serum_model.csv": self.serum,
             "correlations.csv": self.correlations,
             "cells_and_cytokines.csv": self.together,
@@ -57,16 +67,21 @@ def fit_models(study: Study, analysed: AnnData, sera: AnnData | None, trial: pd.
     trial
         From `il2cyto.counts.trial_table`.
     """
+    from il2cyto.derive.visits import calendars
     from il2cyto.models import (
         cells_and_cytokines,
         change_from_baseline,
         change_with_overlap_weights,
         changed_subjects,
         correlate,
+        dose_study_days,
+        dose_timing,
         events_over_visits,
         joint_over_visits,
         range_shifts,
         serum_over_visits,
+        turnover_by_population,
+        turnover_curves,
     )
 
     # a study that has begun may lack them still; a model without them says what it lacks
@@ -103,20 +118,26 @@ def fit_models(study: Study, analysed: AnnData, sera: AnnData | None, trial: pd.
         populations=wanted,
     )
     shifts = range_shifts(trial, study.baseline)
-    if sera is None:
-        return Models(change, percent, events, weighted, changed, shifts, None, None, None, None)
-    # a fit per pair takes about a second, so that only populations that the study names are paired with every analyte
+    # a fit takes its time, so that only populations that the study names are drawn, or paired with every analyte
     named = wanted or tuple(
         dict.fromkeys(name for one in study.outcomes for name in one.populations if _has(analysed, name))
     )
+    turnover, timing = None, None
+    curves: tuple[TurnoverCurve, ...] = ()
+    if study.doses and baseline is not None and reference is not None:
+        doses = dose_study_days(calendars(study))
+        turnover = turnover_by_population(
+            analysed, doses, baseline=baseline, reference_arm=reference, populations=wanted
+        )
+        timing = dose_timing(analysed, baseline=baseline, reference_arm=reference, populations=wanted)
+        if named:
+            curves = turnover_curves(analysed, doses, baseline=baseline, reference_arm=reference, populations=named)
+    cells = (change, percent, events, weighted, changed, shifts, turnover, timing, curves)
+    if sera is None:
+        return Models(*cells, None, None, None, None)
     of_serum, other = _known(study, sera)
     return Models(
-        change,
-        percent,
-        events,
-        weighted,
-        changed,
-        shifts,
+        *cells,
         serum_over_visits(sera, baseline=of_serum, reference_arm=other),
         correlate(analysed, sera, populations=wanted),
         cells_and_cytokines(analysed, sera, populations=wanted),

@@ -17,13 +17,14 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from il2cyto.outcomes import OutcomeResult, Outcomes
+    from il2cyto.steps.models import Models
 
 _SUFFIXES: Final = (".csv", ".html", ".rtf", ".svg", ".png")
 #: Resolution of the PNG files.
 _DPI: Final = 150
 
 
-def write_outcomes(out: Path, study: Study, outcomes: Outcomes, model: pd.DataFrame) -> None:
+def write_outcomes(out: Path, study: Study, outcomes: Outcomes, models: Models) -> None:
     """Write every file of the outcomes, each atomically, and take away those of an earlier run that are no more.
 
     Parameters
@@ -32,8 +33,8 @@ def write_outcomes(out: Path, study: Study, outcomes: Outcomes, model: pd.DataFr
         Results folder.
     study, outcomes
         What is told.
-    model
-        ``model.csv``, for the forest plots of populations.
+    models
+        For the forest plots and the courses under doses of populations.
     """
     from il2cyto.outcomes.printed import print_outcome
     from il2cyto.outcomes.typeset import to_html, to_rtf
@@ -60,7 +61,7 @@ def write_outcomes(out: Path, study: Study, outcomes: Outcomes, model: pd.DataFr
         table(f"{key}.csv", result.table)
         table(f"{key}_subjects.csv", result.subjects)
         shown = []
-        for name, words, figure in _pictures(study, outcomes, result, model):
+        for name, words, figure in _pictures(study, outcomes, result, models):
             picture(f"{key}_{name}", figure)
             shown.append((f"{key}_{name}.svg", words))
         page = print_outcome(study, outcomes.people, result.outcome, result.table, result.measures)
@@ -99,7 +100,7 @@ def _whole_study(
 
 
 def _pictures(
-    study: Study, outcomes: Outcomes, result: OutcomeResult, model: pd.DataFrame
+    study: Study, outcomes: Outcomes, result: OutcomeResult, models: Models
 ) -> Iterator[tuple[str, str, Figure]]:
     """Yield name, words and figure of every picture of an outcome."""
     from il2cyto.pl import courses, shift, waterfall
@@ -108,7 +109,7 @@ def _pictures(
     labels = {visit.id: visit.label for visit in study.visits.values()}
     values = result.subjects
     if outcome.kind == kinds.CHANGED:
-        yield from _changed_pictures(study, outcomes, result, model)
+        yield from _changed_pictures(study, outcomes, result, models)
         return
     if outcome.kind == kinds.EVENTS or values.empty:
         return
@@ -151,10 +152,10 @@ def _class_pairs(values: pd.DataFrame, visit: str, baseline: str) -> pd.DataFram
 
 
 def _changed_pictures(
-    study: Study, outcomes: Outcomes, result: OutcomeResult, model: pd.DataFrame
+    study: Study, outcomes: Outcomes, result: OutcomeResult, models: Models
 ) -> Iterator[tuple[str, str, Figure]]:
     """Yield the waterfall of every parameter at the key visit, and the forest of the populations over visits."""
-    from il2cyto.pl import forest, waterfall
+    from il2cyto.pl import forest, turnover, waterfall
 
     outcome, people = result.outcome, outcomes.people
     at = study.visits[outcome.visit].label
@@ -174,6 +175,13 @@ def _changed_pictures(
         # populations of several tubes share a name
         yield f"waterfall_{number}", f"{code}: ratio of every subject to baseline, {at}", cast("Figure", ax.figure)
     codes = set(result.table["parameter"])
+    for number, one in enumerate(models.curves, start=1):
+        if f"{one.strategy}:{one.population}" in codes:
+            name = f"{one.population.rsplit('/', 1)[-1]} ({one.strategy}), {one.arm}"
+            note = f"median subject; decay fixed at {one.decay_per_day:g} per day; arms were not randomised"
+            ax = turnover(one.curve, one.dose_days, one.observed, title=name, note=note)
+            yield f"turnover_{number}", f"{name}: ratio to untreated by study day", cast("Figure", ax.figure)
+    model = models.change
     rows = model[(model["strategy"] + ":" + model["population"]).isin(codes) & (model["contrast"] == "arm_difference")]
     if len(rows):
         ax = forest(rows, contrast="arm_difference")

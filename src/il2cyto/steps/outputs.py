@@ -95,7 +95,7 @@ def write_outputs(
         for name in ("linked.h5mu", "link_report.csv"):
             (out / name).unlink(missing_ok=True)
     _write_serum(out, tables)
-    write_outcomes(out, study, tables.outcomes, tables.models.change)
+    write_outcomes(out, study, tables.outcomes, tables.models)
     write_report(report_inputs(out, study, tables, manifest), out / "report.html")
     whole = {**manifest, "outputs": _hashes(out)}
     whole |= seal(whole) if seal is not None else {}

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from il2cyto.derive.medication import PREDNISONE_5_MG
+from il2cyto.derive.medication import PREDNISONE_5_MG, SYSTEMIC
 from il2cyto.derive.scores import ESSDAI_NAME, SLEDAI_NAME
 from il2cyto.study.changes import ANY, CONTROL, ChangeRule, read_rule
+from il2cyto.study.clinic import Clinic
 from il2cyto.study.fields import NUMBER, FieldReader
-from il2cyto.study.findings import one_of
+from il2cyto.study.findings import Findings, hint, one_of
 from il2cyto.study.frozen import FrozenMapping
 from il2cyto.study.positions import Node, Scalar
 
@@ -189,3 +190,41 @@ def _equivalents(reader: FieldReader, node: Node | None, where: str) -> FrozenMa
             else:
                 found[drug.casefold()] = float(text)
     return FrozenMapping(found)
+
+
+def check_outcomes(
+    outcomes: Sequence[Outcome], clinic: Clinic, file: str, files: Mapping[str, str], findings: Findings
+) -> None:
+    """Report steroids whose equivalent is not known, and note what the sheets have nothing of.
+
+    Parameters
+    ----------
+    outcomes, clinic
+        As read.
+    file, files
+        Name of ``study.yaml``, and of each sheet.
+    findings
+        Receives problems and notices.
+    """
+    for outcome in outcomes:
+        if outcome.kind == STEROID:
+            known = tuple(outcome.prednisone_5_mg)
+            for drug in clinic.drugs:
+                if drug.group == STEROID and drug.route in SYSTEMIC and drug.drug not in known:
+                    message = (
+                        f"its equivalent of prednisone is not known{hint(drug.drug, known)}; correct the name, or "
+                        f"state it: outcomes.{outcome.id}.prednisone_5_mg: {{{drug.drug}: 5}} (mg that 5 mg of "
+                        "prednisone come to)"
+                    )
+                    findings.problem(files["conmeds"], drug.line, "drug", drug.drug, message)
+                    break
+        there = {
+            LABORATORY: ("tests", outcome.tests, {one.test for one in clinic.labs} | {"EGFR"}),
+            SCORE: ("score", (outcome.score,), {one.score for one in clinic.scores}),
+        }.get(outcome.kind)
+        if there is not None:
+            key, wanted, found = there
+            for name in wanted:
+                if name and name not in found:
+                    message = f"no row of the sheet has it{hint(name, tuple(sorted(found)))}; it will have no value"
+                    findings.notice(file, None, f"outcomes.{outcome.id}.{key}", name, message)

@@ -15,6 +15,7 @@ from il2cyto.study.document import Document, read_document
 from il2cyto.study.findings import Findings, in_file_order
 from il2cyto.study.frozen import FrozenMapping
 from il2cyto.study.model import ControlRecord, Dose, GateOverride, Study, Subject, TubeRecord
+from il2cyto.study.outcomes import check_outcomes
 from il2cyto.study.overrides import FOLDER, override_file, read_overrides
 from il2cyto.study.positions import MAX_BYTES, read_tree
 from il2cyto.study.rules import check_tubes, find_subjects, notice_tubes, with_repeats
@@ -135,6 +136,7 @@ def _read_parts(
     others = controls.read_controls(sheets["controls"], document, records, findings) if "controls" in sheets else ()
     rows = wells.read_wells(sheets["wells"], subjects, visits, findings) if "wells" in sheets else ()
     clinic = clinicsheets.read_clinic(sheets, subjects, visits, findings)
+    check_outcomes(document.outcomes, clinic, path.name, names, findings)
     _read_plates(path.name, document, rows, names, hashes, findings)
     overrides, touched = read_overrides(path.parent.resolve(), records, findings)
     for override in overrides:
