@@ -146,7 +146,7 @@ def fit_response(
             int(known.sum()),
             f"{MMRM if several else ANCOVA}: {terms.change} ~ {right}; {found.name}; {caveat(covariates)}",
             found.name,
-            warnings="; ".join(found.passed),
+            warnings="; ".join(filter(None, [*found.passed, found.remark])),
         )
     return _random_intercept(
         response, means, np.column_stack([centred, extra]), factors, columns, found, covariates, terms

@@ -14,6 +14,7 @@ from il2cyto.models.mmrm.contrast import (
 from il2cyto.models.mmrm.covariance import STRUCTURES, Covariance
 from il2cyto.models.mmrm.fit import MmrmFit, fit_mmrm
 from il2cyto.models.mmrm.ladder import LADDER, Rung, climb
+from il2cyto.models.mmrm.residuals import ResidualCheck, check_residuals
 from il2cyto.models.mmrm.sandwich import robust_contrasts
 
 __all__ = [
@@ -26,8 +27,10 @@ __all__ = [
     "Covariance",
     "JointTest",
     "MmrmFit",
+    "ResidualCheck",
     "Rung",
     "adjusted_covariance",
+    "check_residuals",
     "climb",
     "contrast",
     "fit_mmrm",

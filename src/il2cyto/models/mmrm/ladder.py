@@ -12,6 +12,7 @@ from il2cyto.errors import ParameterError
 from il2cyto.models.mmrm.contrast import KENWARD_ROGER, Contrast, contrast
 from il2cyto.models.mmrm.covariance import STRUCTURES
 from il2cyto.models.mmrm.fit import MmrmFit, fit_mmrm
+from il2cyto.models.mmrm.residuals import check_residuals
 from il2cyto.models.mmrm.sandwich import robust_contrasts
 
 Floats = NDArray[np.float64]
@@ -52,6 +53,14 @@ class Rung:
         if self.response.shape[1] == 1:
             return "one variance"
         return STRUCTURES[self.fit.structure.kind] + (", CR2" if self.is_robust else f", {KENWARD_ROGER}")
+
+    @property
+    def remark(self) -> str:
+        """What the residuals say against the model; empty where nothing does."""
+        try:
+            return check_residuals(self.fit, self.response, self.design).remark
+        except np.linalg.LinAlgError:
+            return "residuals cannot be scaled: the covariance is singular"
 
     def contrast(self, weights: Floats) -> Contrast:
         """Estimate a linear combination of the fixed effects, weights ``(p,)``."""
