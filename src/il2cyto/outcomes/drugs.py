@@ -17,8 +17,8 @@ from il2cyto.outcomes.people import People, placed
 from il2cyto.study.model import Study
 from il2cyto.study.outcomes import STEROID, Outcome
 
-#: mg of prednisone a day up to which a dose is called low.
-LOW_MG: Final = 7.5
+#: mg of prednisone a day, and mg/kg a day, up to which a dose is called low.
+LOW_MG, LOW_MG_PER_KG = 7.5, 0.2
 #: Share by which a dose must differ from that at baseline to be called reduced or increased.
 _SAME: Final = 0.05
 STOPPED, REDUCED, UNCHANGED, INCREASED, STARTED, NEVER = (
@@ -69,7 +69,14 @@ def steroid_measures(study: Study, people: People, outcome: Outcome) -> list[Mea
         cumulative[i] = _cumulative(mine, people, subject, body.surface_m2[i], outcome)
     surface, at_first = body.surface_m2, body.surface_m2[:, :1]
     window = f"mean of {outcome.days} days before the visit"
-    low = _classes(daily, ((0.0, "none"), (LOW_MG, f"up to {LOW_MG:g} mg/d"), (np.inf, f"above {LOW_MG:g} mg/d")))
+    per_kg = daily / body.weight_kg
+    low, low_per_kg = (
+        _classes(values, [(0.0, order[0]), (most, order[1]), (np.inf, order[2])])
+        for values, most, order in (
+            (daily, LOW_MG, _low_order(LOW_MG, "mg/d")),
+            (per_kg, LOW_MG_PER_KG, _low_order(LOW_MG_PER_KG, "mg/kg/d")),
+        )
+    )
 
     def measure(code: str, label: str, unit: str, values: Floats, *more: str, key: bool = False) -> Measure:
         return Measure(code, label, unit, values, np.zeros(shape, dtype=np.int8), key=key, notes=(*more, *notes))
@@ -83,17 +90,24 @@ def steroid_measures(study: Study, people: People, outcome: Outcome) -> list[Mea
         measure("PREDEQM2B", "Prednisone equivalent per m² at baseline", "mg/m2/day", daily / at_first,
                 f"{window}, pulses apart", "body surface at baseline: growth alone lowers no dose here"),
         Measure("PREDEQ", "Prednisone equivalent", "mg/day", daily, np.zeros(shape, dtype=np.int8), classes=low,
-                order=("none", f"up to {LOW_MG:g} mg/d", f"above {LOW_MG:g} mg/d"), key=False, notes=(window, *notes)),
+                order=_low_order(LOW_MG, "mg/d"), key=False, notes=(window, *notes)),
+        Measure("PREDEQKG", "Prednisone equivalent per kg", "mg/kg/day", per_kg, np.zeros(shape, dtype=np.int8),
+                classes=low_per_kg, order=_low_order(LOW_MG_PER_KG, "mg/kg/d"), key=False, notes=(window, *notes)),
         measure("PREDCUM", "Cumulative prednisone equivalent", "mg/m2", cumulative,
                 "from study day 1 to the day before the visit, pulses included; the mg between two visits are divided "
                 "by the mean body surface at both"),
     ]  # fmt: skip
 
 
+def _low_order(most: float, unit: str) -> tuple[str, str, str]:
+    """Classes of a dose: none, low, and above."""
+    return "none", f"up to {most:g} {unit}", f"above {most:g} {unit}"
+
+
 def _cumulative(
     mine: Sequence[Prescription], people: People, subject: str, surface: Floats, outcome: Outcome
 ) -> Floats:
-    """mg/m² from study day 1 up to each visit; NaN from the first visit on whose days or body are not known."""
+    """mg/m² from study day 1 up to each visit; NaN at a visit whose day or body is not known."""
     total = np.full(len(people.visits), np.nan)
     begin = people.calendars[subject].day_one
     if begin is None or np.isnan(surface[0]):
