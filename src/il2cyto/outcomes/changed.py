@@ -14,7 +14,7 @@ from il2cyto.keys import NOT_ESTIMABLE
 from il2cyto.models.changed import ABSENT, DOWN, UNDETERMINED, UP, Pairs, pairs_of, steps_of
 from il2cyto.models.exact import sign_test
 from il2cyto.outcomes.compare import share, share_differences
-from il2cyto.outcomes.measure import SHARE, Measure, Row, row
+from il2cyto.outcomes.measure import SHARE, SHARE_DIFFERENCE, Measure, Row, row
 from il2cyto.outcomes.people import People
 from il2cyto.study.model import Study
 from il2cyto.study.outcomes import Outcome
@@ -76,6 +76,17 @@ def _unknown(outcome: Outcome, people: People, names: Iterable[str], known: Iter
         yield made | {"family": "registered" if outcome.registered else ""}
 
 
+def _not_compared(people: People, outcome: Outcome, measure: Measure, reason: str) -> Iterator[Row]:
+    """Say why arms are not compared; the comparison stays in its family, which is fixed before the data."""
+    for arm in people.arm_names:
+        if people.reference in people.arm_names and arm != people.reference:
+            yield row(
+                outcome.id, measure, SHARE_DIFFERENCE, category=INCREASED, arm=f"{arm} / {people.reference}",
+                visit=outcome.visit, status=NOT_ESTIMABLE, reason=reason,
+                family="registered" if outcome.registered else "",
+            )  # fmt: skip
+
+
 def _parameter(
     study: Study, people: People, outcome: Outcome, about: dict[str, str], pairs: Pairs,
     subjects: list[tuple[object, ...]],
@@ -104,11 +115,13 @@ def _parameter(
                 open_ = int(((found == UNDETERMINED) & here).sum())
                 made["reason"] = made["reason"] or (f"{open_} undetermined" if open_ else "")
                 yield made
-        if visit == outcome.visit and not reason:
+        if visit == outcome.visit and reason:
+            yield from _not_compared(people, outcome, measure, reason)
+        elif visit == outcome.visit:
             for what, name in ((UP, INCREASED), (DOWN, DECREASED)):
                 for made in share_differences(measure, outcome, name, visit, found == what, known, people):
                     # increases are what the treatment is for, and the family holds one test of each parameter
-                    first = made["analysis"] == "share_difference" and what == UP and outcome.registered
+                    first = made["analysis"] == SHARE_DIFFERENCE and what == UP and outcome.registered
                     yield made | {"family": "registered" if first else ""}
         for i in range(len(people.subjects)):
             if at[i] >= 0 and found[i] != ABSENT and not reason:

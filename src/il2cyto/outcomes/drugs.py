@@ -21,6 +21,8 @@ from il2cyto.study.outcomes import STEROID, Outcome
 LOW_MG, LOW_MG_PER_KG = 7.5, 0.2
 #: Share by which a dose must differ from that at baseline to be called reduced or increased.
 _SAME: Final = 0.05
+#: Share by which a mean of doses may lie above its limit by rounding alone.
+_ROUNDING: Final = 1e-9
 STOPPED, REDUCED, UNCHANGED, INCREASED, STARTED, NEVER = (
     "stopped", "reduced", "unchanged", "increased", "started", "not taken",
 )  # fmt: skip
@@ -107,7 +109,10 @@ def _low_order(most: float, unit: str) -> tuple[str, str, str]:
 def _cumulative(
     mine: Sequence[Prescription], people: People, subject: str, surface: Floats, outcome: Outcome
 ) -> Floats:
-    """mg/m² from study day 1 up to each visit; NaN at a visit whose day or body is not known."""
+    """mg/m² from study day 1 up to each visit; NaN where its day or body is not known, and without a body at baseline.
+
+    The mg since the visit before one that is not known count at the next.
+    """
     total = np.full(len(people.visits), np.nan)
     begin = people.calendars[subject].day_one
     if begin is None or np.isnan(surface[0]):
@@ -151,8 +156,9 @@ def drug_measures(study: Study, people: People, outcome: Outcome) -> list[Measur
     notes = _notes(study, outcome.group)
     measures = []
     order = (STOPPED, REDUCED, UNCHANGED, INCREASED, STARTED, NEVER)
+    codes = _codes(tuple(taken))
     for drug, doses in taken.items():
-        code = "".join(word[:4].upper() for word in drug.split())
+        code = codes[drug]
         users = np.asarray((doses > 0).any(axis=1))
         used = np.where(users[:, None], doses / body.surface_m2, np.nan)
         about = (window, "subjects who took it at baseline or later", *notes)
@@ -173,6 +179,26 @@ def drug_measures(study: Study, people: People, outcome: Outcome) -> list[Measur
     return measures
 
 
+def _codes(drugs: Sequence[str]) -> dict[str, str]:
+    """Name drugs by the first four letters of their words, or by as many more as tell all apart.
+
+    Examples
+    --------
+    >>> _codes(["azathioprine", "mycophenolate mofetil"])
+    {'azathioprine': 'AZAT', 'mycophenolate mofetil': 'MYCOMOFE'}
+    >>> _codes(["azathioprine", "cyclophosphamide", "cyclosporine"])
+    {'azathioprine': 'AZATHI', 'cyclophosphamide': 'CYCLOP', 'cyclosporine': 'CYCLOS'}
+    """
+    letters = 4
+    while letters < max(map(len, drugs), default=0) and len({_short(one, letters) for one in drugs}) < len(drugs):
+        letters += 1
+    return {one: _short(one, letters) for one in drugs}
+
+
+def _short(drug: str, letters: int) -> str:
+    return "".join(word[:letters].upper() for word in drug.split())
+
+
 def prescriptions(study: Study, subject: str, group: str) -> list[Prescription]:
     """Return what a subject was prescribed of a group of drugs."""
     return [one.prescription for one in study.clinic.drugs if one.subject == subject and one.group == group]
@@ -189,9 +215,10 @@ def _course(doses: Floats) -> NDArray[np.str_]:
     taken = known & (first > 0) & (now > 0)
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = now / first
-    found[taken & (ratio < 1 - _SAME)] = REDUCED
-    found[taken & (ratio > 1 + _SAME)] = INCREASED
-    found[taken & (np.abs(ratio - 1) <= _SAME)] = UNCHANGED
+    found[taken] = UNCHANGED
+    # 19 of 20 mg differ by 5 % exactly, whatever the rounding of their means
+    found[taken & (ratio < 1 - _SAME - _ROUNDING)] = REDUCED
+    found[taken & (ratio > 1 + _SAME + _ROUNDING)] = INCREASED
     # nothing has become of a dose at baseline
     found[:, 0] = ""
     return found
@@ -201,7 +228,7 @@ def _classes(values: Floats, bounds: Sequence[tuple[float, str]]) -> NDArray[np.
     """The first class whose highest value is not below a value."""
     found = np.full(values.shape, "", dtype="U24")
     for most, name in reversed(bounds):
-        found[values <= most] = name
+        found[values <= most * (1 + _ROUNDING)] = name
     return found
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from datetime import date
+from datetime import date, timedelta
 from typing import Final
 
 import numpy as np
@@ -31,14 +31,18 @@ def event_rows(study: Study, people: People, outcome: Outcome) -> list[Row]:
     which something is known of a subject, with exact Poisson limits; ``rate_ratio`` to the reference arm with exact
     conditional limits. ``category`` is the period: the whole, and for subjects with doses the days from the first to
     the last dose and those after it. An event of a class that the outcome does not name counts among *any event* only.
+    A control is observed up to the day before a change to the study treatment.
     """
     spans = _spans(people)
     followed = np.array([one is not None for one in spans])
     rows: list[Row] = []
     for name in (ANY_EVENT, SERIOUS, *outcome.classes):
         events = [one for one in study.clinic.events if _is(one, name)]
-        counted, early = _since_day_one(events, people)
-        notes = (f"{early} events before study day 1, or of a subject without one, are not counted",) if early else ()
+        counted, early, late = _in_period_one(events, people)
+        notes = (
+            *((f"{early} events before study day 1, or of a subject without one, are not counted",) if early else ()),
+            *((f"{late} events after a change to the study treatment are not counted",) if late else ()),
+        )
         shape = (len(people.subjects), 1)
         measure = Measure(name, name, "events", np.zeros(shape), np.zeros(shape, dtype=np.int8), notes=notes)
         had = np.array([bool(mine) for mine in counted])
@@ -63,25 +67,30 @@ def _is(one: AdverseEvent, name: str) -> bool:
 
 
 def _spans(people: People) -> list[tuple[date, date] | None]:
-    """First and last day under observation of each subject."""
+    """First and last day under observation of each subject, the last one before a change to the study treatment."""
     spans: list[tuple[date, date] | None] = []
     for subject in people.subjects:
-        first, last = people.calendars[subject].day_one, people.last.get(subject)
+        calendar, last = people.calendars[subject], people.last.get(subject)
+        first = calendar.day_one
+        if last is not None and calendar.crossover is not None:
+            last = min(last, calendar.crossover - timedelta(days=1))
         spans.append((first, last) if first is not None and last is not None and last >= first else None)
     return spans
 
 
-def _since_day_one(events: Sequence[AdverseEvent], people: People) -> tuple[list[list[AdverseEvent]], int]:
-    """Events of each subject that count, and the number of those that do not."""
+def _in_period_one(events: Sequence[AdverseEvent], people: People) -> tuple[list[list[AdverseEvent]], int, int]:
+    """Events of each subject that count, and the numbers of those too early and after a change of treatment."""
     counted: list[list[AdverseEvent]] = [[] for _ in people.subjects]
-    early = 0
+    early = late = 0
     for one in events:
-        first = people.calendars[one.subject].day_one
-        if first is None or one.start < first:
+        calendar = people.calendars[one.subject]
+        if calendar.day_one is None or one.start < calendar.day_one:
             early += 1
+        elif calendar.crossover is not None and one.start >= calendar.crossover:
+            late += 1
         else:
             counted[people.subjects.index(one.subject)].append(one)
-    return counted, early
+    return counted, early, late
 
 
 def _observed(
@@ -91,7 +100,9 @@ def _observed(
     """Events, years and subjects of an arm in a period."""
     n_events, days, n_subjects = 0, 0, 0
     for i in map(int, np.flatnonzero(people.arms == arm)):
-        span, doses = spans[i], people.calendars[people.subjects[i]].doses
+        span, calendar = spans[i], people.calendars[people.subjects[i]]
+        # doses of a control belong to the period after its change
+        doses = calendar.doses if calendar.crossover is None else ()
         if span is None:
             continue
         first, last = span

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from il2cyto.derive.days import ady
-from il2cyto.derive.placement import Calendar, Draw, place_draws
+from il2cyto.derive.placement import Calendar, Draw, from_target, place_draws
 from il2cyto.derive.visits import calendars
 from il2cyto.study.model import Study
 
@@ -188,7 +188,7 @@ def placed(study: Study, people: People, rows: Sequence[R], kind: Callable[[R], 
                 continue
             target, day = known[place.visit].target_day, ady(row.date, calendar.day_one)
             # rows without a date come last
-            away = float("inf") if day is None else 0.0 if target is None else float(abs(day - target))
+            away = float("inf") if day is None else 0.0 if target is None else float(from_target(day, target))
             rank = (-away, row.date or date.min)
             if place.visit not in best or rank > best[place.visit]:
                 best[place.visit] = rank

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Container, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
@@ -62,8 +63,9 @@ def write_outcomes(out: Path, study: Study, outcomes: Outcomes, models: Models) 
         table(f"{key}_subjects.csv", result.subjects)
         shown = []
         for name, words, figure in _pictures(study, outcomes, result, models):
-            picture(f"{key}_{name}", figure)
-            shown.append((f"{key}_{name}.svg", words))
+            file = _file_name(f"{key}_{name}", written)
+            picture(file, figure)
+            shown.append((f"{file}.svg", words))
         page = print_outcome(study, outcomes.people, result.outcome, result.table, result.measures)
         text(f"{key}.html", to_html(page, tuple(shown)))
         text(f"{key}.rtf", to_rtf(page))
@@ -71,6 +73,17 @@ def write_outcomes(out: Path, study: Study, outcomes: Outcomes, models: Models) 
     for path in folder.iterdir():
         if path.is_file() and path.suffix in _SUFFIXES and path.name not in written:
             path.unlink()
+
+
+def _file_name(name: str, taken: Container[str]) -> str:
+    """Return a name for a picture that every file system takes; tests and drugs are called anything, as ``IgG/IgA``."""
+    name = re.sub(r"[^\w.-]", "-", name)
+    number = 1
+    file = name
+    while f"{file}.svg" in taken:
+        number += 1
+        file = f"{name}_{number}"
+    return file
 
 
 def _whole_study(
