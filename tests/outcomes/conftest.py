@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from il2cyto.derive import visit_table
 from il2cyto.outcomes import Outcomes, make_outcomes
+from il2cyto.simulate import plan as plans
+from il2cyto.simulate.clinical import clinical_sheets
+from il2cyto.simulate.design import VISITS, TrialDesign
+from il2cyto.simulate.sheets import dosing_sheet, samples_sheet, serum_sheet, study_yaml
 from il2cyto.study import read_study
 
 HEAD = """study: HAND
@@ -69,3 +74,18 @@ def told(write: Make) -> Callable[..., Outcomes]:
         return make_outcomes(study, visit_table(study), None, None, None)  # type: ignore[arg-type]
 
     return make
+
+
+@pytest.fixture(scope="session")
+def simulated(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
+    """A simulated trial of 46 subjects without FCS files: its folder, study, outcomes and truth."""
+    plan = plans.plan_trial(TrialDesign(n_subjects=46, visits=tuple(VISITS), seed=1, controls=False))
+    folder: Path = tmp_path_factory.mktemp("simulated")
+    (folder / "study.yaml").write_text(study_yaml(plan), encoding="utf-8")
+    clinical = clinical_sheets(plan)
+    sheets = {"samples.csv": samples_sheet(plan), "dosing.csv": dosing_sheet(plan), "serum.csv": serum_sheet(plan)}
+    for name, sheet in (sheets | clinical.sheets).items():
+        sheet.to_csv(folder / name, index=False)
+    study = read_study(folder / "study.yaml")
+    outcomes = make_outcomes(study, visit_table(study), None, None, None)
+    return SimpleNamespace(folder=folder, study=study, outcomes=outcomes, clinical=clinical)

@@ -24,6 +24,11 @@ PREDNISONE_5_MG: Final[dict[str, float]] = {
 }
 #: Routes that reach the whole body; what is inhaled, applied or injected into a joint is no systemic dose.
 SYSTEMIC: Final = ("oral", "intravenous", "intramuscular", "subcutaneous")
+#: Routes that sheets may name besides.
+LOCAL: Final = (
+    "inhaled", "intranasal", "topical", "ophthalmic", "otic", "rectal", "intra-articular", "intralesional",
+    "intrathecal", "intravitreal", "other local",
+)  # fmt: skip
 INTRAVENOUS: Final = "intravenous"
 #: mg of one unit, and days between doses.
 UNITS: Final = {"mg": 1.0, "g": 1000.0, "ug": 0.001, "µg": 0.001}
@@ -77,7 +82,7 @@ def prescription(row: Mapping[str, str], where: str) -> Prescription:
     Raises
     ------
     TableError
-        If a cell cannot be read, an end lies before its start, or the unit, route or interval is unknown.
+        If a cell cannot be read, an end lies before its start, or the unit or interval is unknown.
 
     Examples
     --------

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from il2cyto.derive.medication import Prescription, drug_doses, overlaps, steroid_dose
+from il2cyto.derive.medication import SYSTEMIC, Prescription, drug_doses, overlaps, steroid_dose
 from il2cyto.derive.surface import body_surface_m2
 from il2cyto.outcomes.measure import Floats, Measure
 from il2cyto.outcomes.people import People, placed
@@ -132,7 +132,7 @@ def _cumulative(
 def drug_measures(study: Study, people: People, outcome: Outcome) -> list[Measure]:
     """Measure each drug of a group for itself; they are never added to each other.
 
-    Each drug in mg/m²/day, in percent of a subject's own baseline dose, and as stopped, reduced, unchanged, increased
+    Systemic routes count. Each drug in mg/m²/day, in percent of a subject's own baseline dose, and as stopped, reduced, unchanged, increased
     or started; and the number of drugs that a subject takes, which is the key: which drugs there are follows from the
     data, and a family of comparisons that is fixed before them cannot.
     """
@@ -140,7 +140,9 @@ def drug_measures(study: Study, people: People, outcome: Outcome) -> list[Measur
     shape = body.weight_kg.shape
     taken: dict[str, Floats] = {
         drug: np.full(shape, np.nan)
-        for drug in sorted({one.drug for one in study.clinic.drugs if one.group == outcome.group})
+        for drug in sorted(
+            {one.drug for one in study.clinic.drugs if one.group == outcome.group and one.route in SYSTEMIC}
+        )
     }
     for i, subject in enumerate(people.subjects):
         mine = prescriptions(study, subject, outcome.group)
@@ -200,8 +202,12 @@ def _short(drug: str, letters: int) -> str:
 
 
 def prescriptions(study: Study, subject: str, group: str) -> list[Prescription]:
-    """Return what a subject was prescribed of a group of drugs."""
-    return [one.prescription for one in study.clinic.drugs if one.subject == subject and one.group == group]
+    """Return what a subject was prescribed of a group of drugs by systemic routes."""
+    return [
+        one.prescription
+        for one in study.clinic.drugs
+        if (one.subject, one.group) == (subject, group) and one.route in SYSTEMIC
+    ]
 
 
 def _course(doses: Floats) -> NDArray[np.str_]:

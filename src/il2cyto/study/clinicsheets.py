@@ -8,13 +8,14 @@ from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from datetime import date
 from typing import Final, TypeVar
 
-from il2cyto.derive.medication import PER_DAYS, UNITS, prescription
+from il2cyto.derive.medication import LOCAL, PER_DAYS, PREDNISONE_5_MG, SYSTEMIC, UNITS, prescription
 from il2cyto.derive.scores import ESSDAI, ESSDAI_NAME, SLEDAI, SLEDAI_NAME
-from il2cyto.errors import TableError
+from il2cyto.errors import TableError, did_you_mean
 from il2cyto.study.cells import CellReader
 from il2cyto.study.clinic import AdverseEvent, Clinic, Drug, LabValue, ScoreItem, Vital
 from il2cyto.study.clinical import NO_SUBJECT
 from il2cyto.study.findings import Findings, hint, one_of
+from il2cyto.study.outcomes import IMMUNOSUPPRESSANT, STEROID
 from il2cyto.study.samples import UNSCHEDULED
 from il2cyto.study.sheets import Columns, Row, Sheet
 
@@ -70,6 +71,8 @@ CLINIC: Final[Mapping[str, Columns]] = {
 }
 #: Scores whose items are known.
 _ITEMS: Final[Mapping[str, Collection[str]]] = {SLEDAI_NAME: SLEDAI, ESSDAI_NAME: ESSDAI}
+#: Groups of drugs that outcomes take by default.
+_GROUPS: Final = (STEROID, IMMUNOSUPPRESSANT)
 _CENSORED: Final = re.compile(r"([<>])\s*(.+)")
 #: Limits beyond which a height or weight is one in another unit, or a slip.
 _HEIGHT_CM, _WEIGHT_KG = (30.0, 250.0), (1.0, 300.0)
@@ -141,6 +144,12 @@ def _when(cells: CellReader, visits: Sequence[str]) -> tuple[str | None, date | 
 
 def _drug(cells: CellReader, subject: str, visit: str | None, day: date | None) -> Drug | None:
     given = {name: cells.text(name, required=True) or "" for name in ("drug", "group", "route")}
+    routes = (*SYSTEMIC, *LOCAL)
+    # a route that is not known would leave a dose out in silence
+    if given["route"] and given["route"].strip().casefold() not in routes:
+        remedy = f"systemic are {', '.join(SYSTEMIC)}; local are {', '.join(LOCAL)}"
+        cells.problem("route", f"unknown{hint(given['route'], routes)}; {remedy}")
+        return None
     unit = cells.choice("unit", tuple(UNITS), required=True)
     per = cells.choice("per", tuple(PER_DAYS), required=True)
     dose = cells.number("dose", "write the amount of one dose, 0 where none was taken")
@@ -157,6 +166,11 @@ def _drug(cells: CellReader, subject: str, visit: str | None, day: date | None) 
         cells.problem("dose", str(error).removeprefix(": "))
         return None
     group = given["group"].strip().casefold()
+    known = did_you_mean(group, list(_GROUPS)) if group not in _GROUPS else ""
+    if known:
+        cells.notice("group", f"the drug counts in no outcome of another group{known}")
+    elif group != STEROID and made.drug in PREDNISONE_5_MG:
+        cells.notice("group", f"a steroid of another group than {STEROID} counts in no dose of steroids")
     return Drug(subject, made.drug, group, made.mg, made.per, made.route, made.start, made.end, cells.row.line)
 
 
@@ -174,6 +188,7 @@ def _days(cells: CellReader) -> tuple[date | None, date | None]:
     end = ended.day if ended is not None else None
     if start is not None and end is not None and end < start:
         cells.problem("end_date", f"the last day lies before the first, {start}; correct one of them")
+        return start, None
     return start, end
 
 

@@ -209,15 +209,16 @@ def check_outcomes(
     for outcome in outcomes:
         if outcome.kind == STEROID:
             known = tuple(outcome.prednisone_5_mg)
+            told: set[str] = set()
             for drug in clinic.drugs:
-                if drug.group == STEROID and drug.route in SYSTEMIC and drug.drug not in known:
+                if drug.group == STEROID and drug.route in SYSTEMIC and drug.drug not in (*known, *told):
+                    told.add(drug.drug)
                     message = (
                         f"its equivalent of prednisone is not known{hint(drug.drug, known)}; correct the name, or "
                         f"state it: outcomes.{outcome.id}.prednisone_5_mg: {{{drug.drug}: 5}} (mg that 5 mg of "
                         "prednisone come to)"
                     )
                     findings.problem(files["conmeds"], drug.line, "drug", drug.drug, message)
-                    break
         there = {
             LABORATORY: ("tests", outcome.tests, {one.test for one in clinic.labs} | {"EGFR"}),
             SCORE: ("score", (outcome.score,), {one.score for one in clinic.scores}),
