@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from il2cyto.errors import ParameterError
-from il2cyto.models.exact import Z
 
 Floats = NDArray[np.float64]
 
@@ -17,6 +16,8 @@ _STEPS: Final = 100
 _CLOSE: Final = 1e-10
 #: Longest step of Newton's method in the linear predictor's coefficients.
 _LONGEST: Final = 5.0
+#: Linear predictor beyond which a likelihood without a penalty is taken to have no maximum: groups are told apart.
+_SEPARATED: Final = 12.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,11 +32,19 @@ class Propensity:
         Coefficients of the standardised covariates and the constant, ``(p,)``.
     design
         Their columns, ``(n, p)``.
+    penalised
+        Whether the estimates are Firth's.
     """
 
     score: Floats
     params: Floats
     design: Floats
+    penalised: bool
+
+    @property
+    def method(self) -> str:
+        """How it was fitted, in words."""
+        return "Firth's logistic regression (the groups are told apart)" if self.penalised else "logistic regression"
 
 
 @dataclass(frozen=True)
@@ -45,7 +54,8 @@ class WeightedDifference:
     Attributes
     ----------
     estimate, se, lower, upper, p_value
-        Of the first group less the second, with 95 % limits of the normal distribution.
+        Of the first group less the second, with 95 % limits of t with n - p - 1 degrees of freedom, p the coefficients
+        of the score.
     first, second
         The weighted means.
     n_effective
@@ -63,7 +73,11 @@ class WeightedDifference:
 
 
 def propensity(treated: NDArray[np.bool_], covariates: Floats) -> Propensity:
-    """Fit the probability of the first group by logistic regression with Firth's penalty.
+    """Fit the probability of the first group by logistic regression, with Firth's penalty where it has no maximum.
+
+    Weights of a score without the penalty make the means of the covariates equal; the penalty leaves a part of the
+    imbalance, and so of the confounding. It is for covariates that tell groups apart completely, where nothing else is
+    finite.
 
     Parameters
     ----------
@@ -89,8 +103,11 @@ def propensity(treated: NDArray[np.bool_], covariates: Floats) -> Propensity:
     Examples
     --------
     >>> found = propensity(np.array([True, True, False, False]), np.array([[1.0], [2.0], [1.5], [3.0]]))
-    >>> [round(float(one), 2) for one in found.score]
-    [0.69, 0.48, 0.59, 0.28]
+    >>> [round(float(one), 2) for one in found.score], found.penalised
+    ([0.8, 0.43, 0.64, 0.12], False)
+    >>> found = propensity(np.array([True, True, False, False]), np.array([[1.0], [1.5], [2.0], [3.0]]))
+    >>> [round(float(one), 2) for one in found.score], found.penalised
+    ([0.82, 0.66, 0.45, 0.12], True)
     """
     n = len(treated)
     if not 0 < treated.sum() < n:
@@ -104,7 +121,31 @@ def propensity(treated: NDArray[np.bool_], covariates: Floats) -> Propensity:
     )
     if np.linalg.matrix_rank(design) < design.shape[1] or n <= design.shape[1]:
         raise ParameterError(f"{n} subjects do not determine the effects of {design.shape[1] - 1} covariates")
-    y, beta = treated.astype(np.float64), np.zeros(design.shape[1])
+    y = treated.astype(np.float64)
+    plain = _plain(design, y)
+    if plain is not None:
+        return Propensity(_parts(design, plain)[0], plain, design, penalised=False)
+    beta = _firth(design, y)
+    return Propensity(_parts(design, beta)[0], beta, design, penalised=True)
+
+
+def _plain(design: Floats, y: Floats) -> Floats | None:
+    """Coefficients of the greatest likelihood by Newton's method; ``None`` where they run away."""
+    beta = np.zeros(design.shape[1])
+    for _ in range(_STEPS):
+        score, information, _ = _parts(design, beta)
+        step = np.linalg.lstsq(information, design.T @ (y - score), rcond=None)[0]
+        beta = beta + step * min(1.0, _LONGEST / max(float(np.abs(step).max()), 1e-300))
+        if float(np.abs(design @ beta).max()) > _SEPARATED:
+            return None
+        if float(np.abs(step).max()) < _CLOSE:
+            return beta
+    return None
+
+
+def _firth(design: Floats, y: Floats) -> Floats:
+    """Coefficients of the greatest likelihood with Firth's penalty."""
+    beta = np.zeros(design.shape[1])
     for _ in range(_STEPS):
         score, information, hat = _parts(design, beta)
         gradient = design.T @ (y - score + hat * (0.5 - score))
@@ -118,7 +159,7 @@ def propensity(treated: NDArray[np.bool_], covariates: Floats) -> Propensity:
         beta = beta + step
         if float(np.abs(step).max()) < _CLOSE:
             break
-    return Propensity(_parts(design, beta)[0], beta, design)
+    return beta
 
 
 def weighted_difference(outcome: Floats, treated: NDArray[np.bool_], scores: Propensity) -> WeightedDifference:
@@ -158,7 +199,7 @@ def weighted_difference(outcome: Floats, treated: NDArray[np.bool_], scores: Pro
     >>> round(found.estimate, 6), round(found.se, 6)
     (2.0, 0.0)
     """
-    from scipy.stats import norm
+    from scipy.stats import t
 
     if np.isnan(outcome).any():
         raise ParameterError("the outcome is not known of every subject")
@@ -181,9 +222,10 @@ def weighted_difference(outcome: Floats, treated: NDArray[np.bool_], scores: Pro
     se = float(np.sqrt(max(contrast @ covariance @ contrast, 0.0) * n / few))
     difference = mean1 - mean2
     sizes = tuple(float(w.sum() ** 2 / (w**2).sum()) for w in (first, second))
-    p_value = float(2 * norm.sf(abs(difference) / se)) if se > 0 else float("nan")
+    p_value = float(2 * t.sf(abs(difference) / se, few)) if se > 0 else float("nan")
+    half = float(t.ppf(0.975, few)) * se
     return WeightedDifference(
-        difference, se, difference - Z * se, difference + Z * se, p_value, mean1, mean2, (sizes[0], sizes[1])
+        difference, se, difference - half, difference + half, p_value, mean1, mean2, (sizes[0], sizes[1])
     )
 
 

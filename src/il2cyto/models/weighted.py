@@ -27,8 +27,8 @@ OVERLAP_COLUMNS: Final = (
 #: What the propensity knows besides the log baseline.
 BEFORE: Final = ("AGE", "SEX", "DIAGNOSIS")
 _METHOD: Final = (
-    "ratio of geometric mean changes with overlap weights; propensity of log Y0, AGE, SEX and DIAGNOSIS by Firth's "
-    "logistic regression; normal limits; arms were not randomised"
+    "ratio of geometric mean changes with overlap weights; propensity of log Y0, AGE, SEX and DIAGNOSIS by {fit}; t "
+    "limits; arms were not randomised"
 )
 
 
@@ -70,7 +70,7 @@ def change_with_overlap_weights(
                     used = course.used[:, place] & here
                     lost = int(((course.left_out | course.no_covariate)[:, place] & here).sum())
                     row = {**names, "arm": f"{arm} / {reference_arm}", "visit": visit, "contrast": DIFFERENCE,
-                           "n_subjects": int(used.sum()), "n_left_out": lost, "method": _METHOD}  # fmt: skip
+                           "n_subjects": int(used.sum()), "n_left_out": lost, "method": ""}  # fmt: skip
                     log_baseline = np.log(course.baseline[used])
                     change = np.log(course.value[used, place]) - log_baseline
                     try:
@@ -83,7 +83,8 @@ def change_with_overlap_weights(
                         {**row, "n_effective": found.n_effective[0], "n_effective_reference": found.n_effective[1],
                          "ratio_to_baseline": float(np.exp(found.estimate)), "lower": float(np.exp(found.lower)),
                          "upper": float(np.exp(found.upper)), "log_estimate": found.estimate, "log_se": found.se,
-                         "p_value": found.p_value, "status": ESTIMATED, "reason": ""}
+                         "p_value": found.p_value, "method": _METHOD.format(fit=scores.method), "status": ESTIMATED,
+                         "reason": ""}
                     )  # fmt: skip
     table = pd.DataFrame(rows, columns=list(OVERLAP_COLUMNS))
     table["p_value"] = table["p_value"].astype(np.float64)

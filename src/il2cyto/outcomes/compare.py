@@ -292,7 +292,7 @@ def _weighted(
         "upper": float(scale(found.upper)), "p_value": found.p_value,
         "model_id": f"{outcome.id}/{measure.code}/overlap",
         "method": "difference of changes with overlap weights; propensity of baseline, AGE, SEX and DIAGNOSIS by "
-        f"Firth's logistic regression; effective n {found.n_effective[0]:.1f} and {found.n_effective[1]:.1f}; "
+        f"{scores.method}; effective n {found.n_effective[0]:.1f} and {found.n_effective[1]:.1f}; "
         + _CAVEAT,
     }  # fmt: skip
 
@@ -382,6 +382,6 @@ def _weighted_share(
     return made | {
         "estimate": 100 * found.estimate, "se": 100 * found.se, "lower": 100 * found.lower,
         "upper": 100 * found.upper, "p_value": found.p_value,
-        "method": f"percentage points with overlap weights; propensity of AGE, SEX and DIAGNOSIS{also} by Firth's "
-        f"logistic regression; {_CAVEAT}",
+        "method": f"percentage points with overlap weights; propensity of AGE, SEX and DIAGNOSIS{also} by "
+        f"{scores.method}; {_CAVEAT}",
     }  # fmt: skip

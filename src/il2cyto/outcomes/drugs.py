@@ -132,9 +132,9 @@ def _cumulative(
 def drug_measures(study: Study, people: People, outcome: Outcome) -> list[Measure]:
     """Measure each drug of a group for itself; they are never added to each other.
 
-    Systemic routes count. Each drug in mg/m²/day, in percent of a subject's own baseline dose, and as stopped, reduced, unchanged, increased
-    or started; and the number of drugs that a subject takes, which is the key: which drugs there are follows from the
-    data, and a family of comparisons that is fixed before them cannot.
+    Systemic routes count. Each drug in mg/m²/day, in percent of a subject's own baseline dose, and as stopped, reduced,
+    unchanged, increased or started; and the number of drugs that a subject takes, which is the key: which drugs there
+    are follows from the data, and a family of comparisons that is fixed before them cannot.
     """
     body = body_of(study, people, outcome.surface)
     shape = body.weight_kg.shape
