@@ -22,12 +22,14 @@ def trial(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def fixed(trial: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The trial with its gates as they are drawn and without outcomes: these take most of a run."""
+    """The trial with its gates as they are drawn, without outcomes and their sheets: these take most of a run."""
     folder = tmp_path_factory.mktemp("fixed") / "study"
     shutil.copytree(trial, folder)
     study = folder / "study.yaml"
     text = study.read_text(encoding="utf-8")
-    study.write_text(text[: text.index("outcomes:")] + "gates: {learn: false}\n", encoding="utf-8")
+    clinic = tuple(f"{name}:" for name in ("conmeds", "vitals", "labs", "scores", "ae"))
+    kept = [line for line in text[: text.index("outcomes:")].splitlines() if not line.startswith(clinic)]
+    study.write_text("\n".join([*kept, "gates: {learn: false}", ""]), encoding="utf-8")
     return folder
 
 

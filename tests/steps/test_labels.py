@@ -49,6 +49,9 @@ def labelled(trial: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         # GB18030 has every letter of Unicode, so also the Polish and Swedish ones of this study
         (folder / f"{name}.csv").write_bytes(text.getvalue().encode("gb18030"))
     yaml = (folder / "study.yaml").read_text(encoding="utf-8")
+    # the sheets of the clinic keep the ids that are changed here
+    clinic = ("conmeds:", "vitals:", "labs:", "scores:", "ae:")
+    yaml = "".join(line + "\n" for line in yaml[: yaml.index("outcomes:")].splitlines() if not line.startswith(clinic))
     for old, new in (
         ("title: Simulated trial of low-dose interleukin-2 with known truth", f"title: {TITLE}"),
         ("label: Low-dose IL-2 + standard therapy", f"label: {ARM}"),

@@ -77,6 +77,11 @@ def _outcomes(plan: TrialPlan) -> str:
         "SAFETY": f"kind: events, label: Adverse events, classes: [{classes}]",
         "ORGANS": "kind: laboratory, label: Kidneys and liver, role: exploratory, tests: [EGFR, ALT, EOS]",
     }
+    # a score of a disease that nobody of a small trial has is no outcome of it
+    absent = {"SLE": "SLEDAI", "pSS": "ESSDAI"}
+    for diagnosis, name in absent.items():
+        if diagnosis not in {subject.diagnosis for subject in plan.subjects}:
+            del written[name]
     lines = [f"  {name}: {{{keys}, visit: {last}}}" for name, keys in written.items()]
     return "\n".join(["outcomes:", *lines, "model: {weights: overlap}", ""])
 
