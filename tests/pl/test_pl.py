@@ -155,6 +155,14 @@ def test_forest_rows():
         pl.forest(model(), visit="W9")
 
 
+def test_forest_of_odds_ratios():
+    odds = model().rename(columns={"ratio_to_baseline": "odds_ratio_to_baseline"})
+    ax = pl.forest(odds, visit="W4")
+    points = [line for line in ax.lines if line.get_marker() == "s"]
+    assert [line.get_xdata()[0] for line in points] == [2.0, 1.0]
+    assert ax.get_xlabel() == "change: odds ratio (95 % interval)"
+
+
 def test_ax_is_used_and_pyplot_is_not():
     ax = Figure().add_subplot()
     assert pl.gate(entry(), ax=ax) is ax

@@ -40,3 +40,12 @@ def test_one_arm() -> None:
     assert ax.get_title(loc="left").startswith("IL2;")
     with pytest.raises(TableError, match=r"arm = 'IL3': no correlation of it \(did you mean 'IL2'\?\)"):
         pl.correlations(TABLE, arm="IL3")
+
+
+def test_correlations_of_the_joint_model_have_no_arms() -> None:
+    joint = TABLE[TABLE["arm"] == "all"].drop(columns="arm").rename(columns={"r": "r_within"})
+    (image,) = pl.correlations(joint).get_images()
+    shown = np.ma.filled(image.get_array().astype(float), np.nan)
+    np.testing.assert_array_equal(shown, [[0.7, -0.3], [np.nan, 0.1]])
+    with pytest.raises(TableError, match="no correlation"):
+        pl.correlations(joint.iloc[:0])

@@ -21,7 +21,8 @@ def correlations(table: pd.DataFrame, *, arm: str = "all", ax: Axes | None = Non
     Parameters
     ----------
     table
-        ``correlations.csv``: ``strategy, population, analyte, arm, r, p_adjusted, status``.
+        ``correlations.csv``: ``strategy, population, analyte, arm, r, p_adjusted, status``; or ``model_joint.csv``, with
+        ``r_within`` and without arms.
     arm
         Whose; ``all`` for everyone.
     ax
@@ -36,8 +37,11 @@ def correlations(table: pd.DataFrame, *, arm: str = "all", ax: Axes | None = Non
     TableError
         If no row is left.
     """
-    rows = table[table["arm"] == arm]
+    joint = "r_within" in table
+    rows = table.rename(columns={"r_within": "r"}) if joint else table[table["arm"] == arm]
     if rows.empty:
+        if joint:
+            raise TableError("the table has no correlation")
         raise TableError(f"arm = {arm!r}: no correlation of it{did_you_mean(arm, list(table['arm'].unique()))}")
     keys = list(dict.fromkeys(zip(rows["strategy"], rows["population"], strict=True)))
     analytes = list(dict.fromkeys(rows["analyte"]))

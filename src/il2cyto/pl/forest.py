@@ -21,7 +21,8 @@ def forest(
     Parameters
     ----------
     model
-        ``model.csv``: ``population, arm, visit, contrast, ratio_to_baseline, lower, upper, status``.
+        ``model.csv`` or another table of this form: ``population, arm, visit, contrast, ratio_to_baseline`` (or
+        ``odds_ratio_to_baseline``), ``lower, upper, status``.
     contrast, visit
         Which rows to show; by default the first contrast, and every visit.
     ax
@@ -42,6 +43,7 @@ def forest(
         rows = rows[rows["visit"] == visit]
     if rows.empty:
         raise TableError(f"contrast = {wanted!r}, visit = {visit!r}: the model has no such estimate")
+    odds = "odds_ratio_to_baseline" in rows
     ax = own_axes(ax, 6.4, 0.9 + 0.27 * len(rows))
     arms = list(dict.fromkeys(rows["arm"]))
     several = rows["visit"].nunique() > 1
@@ -49,7 +51,7 @@ def forest(
     for place, row in enumerate(rows.to_dict("records")):
         label = f"{str(row['population']).rsplit('/', 1)[-1]} · {row['arm']}"
         labels.append(f"{label} · {row['visit']}" if several else label)
-        ratio = row["ratio_to_baseline"]
+        ratio = row["odds_ratio_to_baseline" if odds else "ratio_to_baseline"]
         if row["status"] != "estimated" or pd.isna(ratio):
             ax.text(1.0, place, " not estimable", va="center", fontsize=8, color=MUTED, style="italic")
             continue
@@ -66,7 +68,7 @@ def forest(
     ax.xaxis.set_minor_formatter(NullFormatter())
     ax.set_yticks(range(len(rows)), [written(text, 48) for text in labels], fontsize=8)
     ax.set_ylim(len(rows) - 0.4, -0.6)
-    ax.set_xlabel(f"{wanted.replace('_', ' ')}: ratio (95 % interval)")
+    ax.set_xlabel(f"{wanted.replace('_', ' ')}: {'odds ratio' if odds else 'ratio'} (95 % interval)")
     plain_spines(ax)
     legible(ax)
     return ax
