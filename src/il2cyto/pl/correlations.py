@@ -21,8 +21,8 @@ def correlations(table: pd.DataFrame, *, arm: str = "all", ax: Axes | None = Non
     Parameters
     ----------
     table
-        ``correlations.csv``: ``strategy, population, analyte, arm, r, p_adjusted, status``; or ``model_joint.csv``, with
-        ``r_within`` and without arms.
+        ``correlations.csv``: ``strategy, population, analyte, arm, r, p_adjusted, status``; or ``model_joint.csv``
+        with ``r_within`` and without arms.
     arm
         Whose; ``all`` for everyone.
     ax
