@@ -29,7 +29,7 @@ def trial(cells: pd.DataFrame, arms: dict[str, str], few: tuple[tuple[str, str],
     names = [str(column) for column in cells]
     var = pd.DataFrame({"strategy": "s", "population": [f"live/{name}" for name in names], "name": names})
     var = var.assign(parent="live", definition="d", role="", unit="cells/µL").set_axis([f"s/live/{n}" for n in names])
-    X = cells.to_numpy(float)
+    X = cells.to_numpy(float).copy()
     status = np.where(np.isnan(X), 2, 0).astype(np.int8)
     for key in few:
         status[keys.index("|".join(key))] = 3
