@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from il2cyto.errors import ParameterError, did_you_mean
 from il2cyto.keys import ESTIMATED, NOT_ESTIMABLE
 from il2cyto.models.course import Course, Layout, choose_populations, lay_out, population_course
-from il2cyto.models.design import ChangeModel, Covariates, fit_change
+from il2cyto.models.design import ChangeModel, Covariates, fit_change, make_covariates
 from il2cyto.models.exact import benjamini_hochberg
 from il2cyto.visits import check_visits
 
@@ -153,25 +153,17 @@ def covariates_at_baseline(obs: pd.DataFrame, layout: Layout, names: Sequence[st
     ParameterError
         If `obs` has no such column.
     """
-    columns: list[NDArray[np.float64]] = []
+    found: dict[str, NDArray[np.float64] | NDArray[np.str_]] = {}
     for name in names:
         if name not in obs:
             raise ParameterError(f"covariate {name!r}: no such column{did_you_mean(name, list(map(str, obs.columns)))}")
         at = layout.baseline_rows
         values = pd.Series([obs[name].iloc[row] if row >= 0 else None for row in at], dtype=object)
         if pd.api.types.is_numeric_dtype(obs[name]):
-            columns.append(np.asarray(values, dtype=np.float64))
-            continue
-        texts = values.fillna("").astype(str)
-        unknown = (texts == "").to_numpy()
-        classes = sorted(set(texts[~unknown]))
-        # of one class there is one column, which says who has none
-        columns += [np.where(unknown, np.nan, texts == one) for one in (classes[1:] or [""])]
-    held = np.column_stack(columns) if columns else np.zeros((len(layout.subjects), 0))
-    complete = np.asarray(np.isfinite(held).all(axis=1))
-    # a column that is the same for all adjusts for nothing
-    varies = [bool(np.ptp(column[complete]) > 0) if complete.any() else False for column in held.T]
-    return Covariates(held[:, varies], tuple(names), complete)
+            found[name] = np.asarray(values, dtype=np.float64)
+        else:
+            found[name] = values.fillna("").astype(str).to_numpy(dtype=np.str_)
+    return make_covariates(found, len(layout.subjects))
 
 
 def populations_left_out(visits: AnnData, populations: Sequence[str] | None = None) -> pd.DataFrame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -54,6 +54,32 @@ class Covariates:
     columns: Floats
     names: tuple[str, ...]
     complete: NDArray[np.bool_]
+
+
+def make_covariates(values: Mapping[str, Floats | NDArray[np.str_]], n: int) -> Covariates:
+    """Return numbers as such, and texts as classes less the first; an empty text is unknown.
+
+    Parameters
+    ----------
+    values
+        By name, each ``(n,)``.
+    n
+        Subjects.
+    """
+    columns: list[Floats] = []
+    for one in values.values():
+        if one.dtype.kind == "f":
+            columns.append(one.astype(np.float64))
+            continue
+        unknown = one == ""
+        classes = sorted(set(one[~unknown].tolist()))
+        # of one class there is one column, which says who has none
+        columns += [np.where(unknown, np.nan, one == name).astype(np.float64) for name in classes[1:] or [""]]
+    held = np.column_stack(columns) if columns else np.zeros((n, 0))
+    complete = np.asarray(np.isfinite(held).all(axis=1))
+    # a column that is the same for all adjusts for nothing
+    varies = [bool(np.ptp(column[complete]) > 0) if complete.any() else False for column in held.T]
+    return Covariates(held[:, varies], tuple(values), complete)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from il2cyto.errors import ParameterError
 from il2cyto.keys import NOT_ESTIMABLE
-from il2cyto.models.design import DIFFERENCES, LOGARITHMS, ChangeModel, Covariates, fit_response
+from il2cyto.models.design import DIFFERENCES, LOGARITHMS, ChangeModel, Covariates, fit_response, make_covariates
 from il2cyto.models.exact import clopper_pearson, fisher, newcombe, sign_test
 from il2cyto.models.overlap import propensity, weighted_difference
 from il2cyto.models.rank import stratified_ranks
@@ -119,19 +119,12 @@ def _ratio(measure: Measure, outcome: Outcome, arm: str, visit: str, logs: Float
 
 def covariates_of(people: People, names: tuple[str, ...]) -> Covariates:
     """Return age, sex and diagnosis as columns: numbers as such, texts as classes less the first."""
-    columns: list[Floats] = []
-    for name in names:
-        if name == "AGE":
-            columns.append(people.ages)
-            continue
-        texts = people.sexes if name == "SEX" else people.diagnoses
-        unknown = texts == ""
-        classes = sorted(set(texts[~unknown].tolist()))
-        columns += [np.where(unknown, np.nan, texts == one).astype(np.float64) for one in classes[1:] or [""]]
-    held = np.column_stack(columns) if columns else np.zeros((len(people.subjects), 0))
-    complete = np.asarray(np.isfinite(held).all(axis=1))
-    varies = [bool(np.ptp(column[complete]) > 0) if complete.any() else False for column in held.T]
-    return Covariates(held[:, varies], names, complete)
+    known: dict[str, Floats | NDArray[np.str_]] = {
+        "AGE": people.ages,
+        "SEX": people.sexes,
+        "DIAGNOSIS": people.diagnoses,
+    }
+    return make_covariates({name: known[name] for name in names}, len(people.subjects))
 
 
 def _enough(known: Mask, people: People) -> tuple[list[str], list[str]]:

@@ -85,7 +85,7 @@ def fit_models(study: Study, analysed: AnnData, sera: AnnData | None, trial: pd.
     )
 
     # a study that has begun may lack them still; a model without them says what it lacks
-    baseline, reference = _known(study, analysed)
+    baseline, reference = baseline_and_reference(study, analysed)
     wanted = study.model_populations or None
     change, percent = (
         change_from_baseline(
@@ -135,7 +135,7 @@ def fit_models(study: Study, analysed: AnnData, sera: AnnData | None, trial: pd.
     cells = (change, percent, events, weighted, changed, shifts, turnover, timing, curves)
     if sera is None:
         return Models(*cells, None, None, None, None)
-    of_serum, other = _known(study, sera)
+    of_serum, other = baseline_and_reference(study, sera)
     return Models(
         *cells,
         serum_over_visits(sera, baseline=of_serum, reference_arm=other),
@@ -151,7 +151,7 @@ def _has(visits: AnnData, name: str) -> bool:
     return any(matches(str(path), name) for path in visits.var["population"])
 
 
-def _known(study: Study, data: AnnData) -> tuple[str | None, str | None]:
+def baseline_and_reference(study: Study, data: AnnData) -> tuple[str | None, str | None]:
     """Baseline visit and reference arm of a study, ``None`` where nobody has them."""
     return (
         study.baseline if study.baseline in set(data.obs["AVISIT"]) else None,

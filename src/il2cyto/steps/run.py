@@ -20,7 +20,7 @@ from il2cyto.steps.journal import journal
 from il2cyto.steps.key import RESULT_FORMAT, code_sha256
 from il2cyto.steps.learn import learn_study, with_learnt
 from il2cyto.steps.missing import TUBE_FAILED, flag_lost_repeats, missing_populations
-from il2cyto.steps.models import Models, analysed_serum, fit_models
+from il2cyto.steps.models import Models, analysed_serum, baseline_and_reference, fit_models
 from il2cyto.steps.normalised import normalisation_table, normalised_counts, normalised_populations
 from il2cyto.steps.qualitytable import quality_findings, quality_table, with_quality
 from il2cyto.steps.results import discard, read_result
@@ -280,7 +280,7 @@ def make_tables(study: Study, outcomes: Mapping[str, TubeOutcome], out: Path) ->
     analysed = visits[(visits.obs["ANL01FL"] == "Y").to_numpy()].copy()
     sera = analysed_serum(study, serum, visits) if serum is not None else None
     # a study that has begun may lack it still; what is told without it says so
-    baseline = study.baseline if study.baseline in set(analysed.obs["AVISIT"]) else None
+    baseline, _ = baseline_and_reference(study, analysed)
     surplus = _surplus(study)
     told = make_outcomes(study, days, analysed, sera, baseline)
     findings = (
